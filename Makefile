@@ -1,0 +1,84 @@
+# Two commands on a fresh machine with python3.11+ and a package index: make demo, make test.
+# uv installs into .venv; PIP_FIND_LINKS (or pip's own setting) is passed on, else TORCH_BACKEND chooses the torch build.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GOLDEN ?= ../shared/golden
+KINDS ?=
+N ?= 500
+TORCH_BACKEND ?= cpu
+FIND_LINKS = $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
+UV_INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt \
+	$(if $(FIND_LINKS),--find-links "$(FIND_LINKS)",--torch-backend=$(TORCH_BACKEND))
+INPUTS := pyproject.toml constraints.txt
+
+export OMP_NUM_THREADS ?= 1
+export MLFLOW_DISABLE_TELEMETRY ?= true
+export TORCH_DEVICE_BACKEND_AUTOLOAD ?= 0
+# Decoders are short processes: compiling every module anew at each start would be most of their time.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow coverage parity lint types bench fuzz docs check format build clean
+
+help: ## what there is
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11; run: make PYTHON=python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv
+
+$(VENV)/.stamp-core: $(INPUTS) | $(BIN)/uv
+	$(UV_INSTALL) -e .
+	@touch $@
+
+$(VENV)/.stamp-dev: $(INPUTS) | $(BIN)/uv
+	$(UV_INSTALL) -e ".[dev]"
+	@touch $@ $(VENV)/.stamp-core
+
+install: $(VENV)/.stamp-dev ## everything a developer needs, in .venv
+
+demo: $(VENV)/.stamp-core ## score the built-in suite and print its leaderboard; needs no torch
+	$(BIN)/anisora demo
+
+test: $(VENV)/.stamp-dev ## the fast tests
+	$(BIN)/pytest -n 2 -q
+
+test-slow: $(VENV)/.stamp-dev ## the slow tests alone
+	$(BIN)/pytest -n 2 -q --run-slow -m slow
+
+coverage: $(VENV)/.stamp-dev ## the fast tests, with coverage
+	$(BIN)/pytest -n 2 -q --cov --cov-report=term-missing:skip-covered
+
+parity: $(VENV)/.stamp-dev ## golden cases: make parity GOLDEN=DIR KINDS=a,b
+	KINDS="$(KINDS)" $(BIN)/python -m anisora.harness.parity "$(GOLDEN)"
+
+lint: $(VENV)/.stamp-dev ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.stamp-dev ## mypy
+	$(BIN)/mypy -p anisora
+
+bench: $(VENV)/.stamp-dev ## benchmarks, as ratios within one run
+	$(BIN)/pytest -q -o addopts="--import-mode=importlib --strict-markers" --benchmark-only --run-slow tests/benchmarks
+
+fuzz: $(VENV)/.stamp-dev ## damaged video files: make fuzz N=500
+	ANISORA_FUZZ_FILES=$(N) $(BIN)/pytest -q --run-slow -k fuzz tests
+
+docs: $(VENV)/.stamp-dev ## the tests of the documentation
+	$(BIN)/pytest -q tests/docs
+
+check: lint types test ## what a change must pass
+
+format: $(VENV)/.stamp-dev ## rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: $(VENV)/.stamp-dev ## wheel and sdist in dist/
+	$(BIN)/python -m build
+
+clean: ## remove what the other targets made, except runs/
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks src/*.egg-info

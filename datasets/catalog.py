@@ -1,0 +1,15 @@
+"""Datasets and suites by name; nothing here is imported until it is used."""
+
+from typing import Final
+
+__all__ = ["CATALOG"]
+
+CATALOG: Final[dict[str, dict[str, str]]] = {
+    "datasets": {
+        "demo": "anisora.datasets.demo:DemoDataset",
+        "manifest": "anisora.datasets.manifest:ManifestDataset",
+    },
+    "suites": {
+        "demo": "anisora.datasets:suites/demo.yaml",
+    },
+}

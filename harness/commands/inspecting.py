@@ -1,0 +1,268 @@
+"""Commands that look: list, doctor, suite."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from anisora.harness.commands.options import option, split_words
+
+__all__ = ["doctor", "list_names", "suite"]
+
+_EXIT_FAILED = 1
+
+
+def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    if not rows:
+        click.echo("Nothing is registered.")
+        return
+    names = list(rows[0])
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    widths = [max(len(name), *(len(line[place]) for line in cells)) for place, name in enumerate(names)]
+    for line in [names, *cells]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(part) for part in value) or "-"
+    return "yes" if value is True else "no" if value is False else str(value)
+
+
+def _metrics() -> list[dict[str, Any]]:
+    from anisora.harness.registry import registry
+
+    rows = []
+    for name in registry("metrics").names():
+        info = registry("metrics").create(name).info
+        rows.append(
+            {
+                "name": name,
+                "version": info.version,
+                "group": info.group,
+                "direction": info.direction,
+                "needs": sorted(info.needs),
+                "extractors": [request.extractor for request in info.requests],
+                "licence": info.licence,
+                "commercial": info.commercial_use,
+                "source": info.source,
+            }
+        )
+    return rows
+
+
+def _extractors() -> list[dict[str, Any]]:
+    from anisora.harness.registry import registry
+
+    rows = []
+    for name in registry("extractors").names():
+        info = registry("extractors").create(name).info
+        rows.append(
+            {
+                "name": name,
+                "version": info.version,
+                "window": info.window or "clip",
+                "needs": sorted(info.needs),
+                "weights": list(info.weights),
+                "preprocess": info.preprocess,
+                "summary": info.summary,
+            }
+        )
+    return rows
+
+
+def _models() -> list[dict[str, Any]]:
+    from anisora.harness.registry import registry
+
+    rows = []
+    for name in registry("models").names():
+        info = registry("models").create(name).info
+        rows.append(
+            {
+                "name": name,
+                "base": info.base,
+                "revision": info.revision,
+                "tasks": sorted(info.tasks),
+                "licence": info.licence,
+                "commercial": info.commercial_use,
+                "summary": info.summary,
+            }
+        )
+    return rows
+
+
+def _suites() -> list[dict[str, Any]]:
+    from anisora.harness.registry import registry
+    from anisora.harness.suite import load_suite
+
+    rows = []
+    for name in registry("suites").names():
+        found = load_suite(name)
+        rows.append(
+            {
+                "name": name,
+                "version": found.version,
+                "dataset": found.dataset,
+                "columns": [column.metric for column in found.columns],
+                "title": found.title,
+            }
+        )
+    return rows
+
+
+def _rewards() -> list[dict[str, Any]]:
+    from anisora.harness.registry import registry
+
+    return [{"name": name, "made by": str(registry("rewards").target(name))} for name in registry("rewards").names()]
+
+
+def _weights() -> list[dict[str, Any]]:
+    from anisora.harness.weights import list_entries
+
+    return [
+        {
+            "name": entry.name,
+            "purpose": entry.purpose,
+            "files": [file.path for file in entry.files],
+            "sources": [str(source) for source in entry.sources],
+            "licence": entry.licence,
+            "commercial": entry.commercial_use,
+        }
+        for entry in list_entries()
+    ]
+
+
+_LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "metrics": _metrics,
+    "extractors": _extractors,
+    "models": _models,
+    "suites": _suites,
+    "rewards": _rewards,
+    "weights": _weights,
+}
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(list(_LISTS)))
+@option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_names(what: str, *, as_json: bool) -> None:
+    r"""Show what is registered, with licence and needs.
+
+    \b
+    anisora list metrics
+    """
+    _print_rows(_LISTS[what](), as_json=as_json)
+
+
+@click.command()
+@option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(*, as_json: bool) -> int:
+    r"""Check this machine and print the block for a bug report.
+
+    \b
+    anisora doctor
+    """
+    from anisora.harness.doctor import examine
+
+    report = examine()
+    if as_json:
+        click.echo(json.dumps(report.as_json(), indent=1, ensure_ascii=False))
+    else:
+        click.echo(report.as_text())
+    return 0 if report.healthy else _EXIT_FAILED
+
+
+@click.group()
+def suite() -> None:
+    r"""Check a suite, build one from a folder, or show its counts.
+
+    \b
+    anisora suite show demo
+    """
+
+
+@suite.command()
+@click.argument("name")
+def validate(name: str) -> None:
+    r"""Check a suite file and everything it names.
+
+    \b
+    anisora suite validate demo
+    """
+    from anisora.harness.suite import load_samples, load_suite, validate_suite
+
+    loaded = load_suite(name)
+    validate_suite(loaded)
+    samples = load_samples(loaded)
+    click.echo(
+        f"Suite {loaded.name!r} version {loaded.version} is valid: {len(samples)} items, {len(loaded.columns)} columns."
+    )
+
+
+@suite.command()
+@click.argument("name")
+@option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(name: str, *, as_json: bool) -> None:
+    r"""Print a suite's columns and its counts per label.
+
+    \b
+    anisora suite show demo
+    """
+    from dataclasses import asdict
+
+    from anisora.harness.suite import describe, load_samples, load_suite
+
+    loaded = load_suite(name)
+    counts = describe(loaded, load_samples(loaded))
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"suite": loaded.model_dump(mode="json"), "counts": asdict(counts)}, indent=1, ensure_ascii=False
+            )
+        )
+        return
+    click.echo(f"{loaded.title} ({loaded.key}): {loaded.summary}")
+    click.echo(
+        f"{counts.items} items, {counts.clips} clips per system; with a prompt {counts.prompts}, a conditioning "
+        f"image {counts.keyframes}, a ground truth {counts.ground_truth}, a region mask {counts.region_masks}"
+    )
+    click.echo("columns: " + ", ".join(column.metric for column in loaded.columns))
+    for label, number in counts.labels.items():
+        click.echo(f"{number:6d}  {label or '(no label)'}")
+
+
+@suite.command("import")
+@click.argument("folder", type=click.Path(path_type=Path))
+@option("--name", required=True, help="Name of the suite: small letters, digits and hyphens.")
+@option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    show_default=True,
+    help="Folder for the suite file and its manifest.",
+)
+@option(
+    "--role",
+    type=click.Choice(["ground-truth", "video"]),
+    default="ground-truth",
+    show_default=True,
+    help="What the clips of the folder are.",
+)
+@option("--metrics", callback=split_words, metavar="A,B", help="Columns; by default all core metrics that apply.")
+@option("--fps", type=click.FloatRange(0, min_open=True), help="Frame rate of folders of frames.")
+def import_folder(folder: Path, name: str, out: Path, role: str, metrics: list[str] | None, fps: float | None) -> None:
+    r"""Build a suite from a folder of clips with images and prompts beside them.
+
+    \b
+    anisora suite import my_clips/ --name my-suite
+    """
+    from anisora.harness.inputs.importer import import_suite
+
+    kind: Literal["ground_truth", "video"] = "ground_truth" if role == "ground-truth" else "video"
+    suite_path, manifest_path = import_suite(folder, name, out, role=kind, metrics=metrics, fps=fps)
+    click.echo(f"Wrote {suite_path} and {manifest_path}. Check it with: anisora suite validate {suite_path}")

@@ -1,0 +1,157 @@
+"""Options that several commands share, each also an environment variable ``ANISORA_<OPTION>``."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from anisora.harness.errors import ConfigError
+
+if TYPE_CHECKING:
+    from anisora.harness.stages.run import RunOptions
+
+__all__ = ["option", "run_options", "score_options", "split_numbers", "split_words", "work_options"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:  # noqa: ANN401 - click's own attributes
+    """Declare a click option with its environment variable, taken from the longest name."""
+    long = max((name for name in names if name.startswith("--")), key=len).split("/")[0]
+    variable = "ANISORA_" + long.removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, **attributes)
+
+
+def _stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def split_words(_: click.Context, __: click.Parameter, value: str | None) -> list[str] | None:
+    """Split ``a,b`` into words."""
+    if value is None:
+        return None
+    words = [word.strip() for word in value.split(",") if word.strip()]
+    if not words:
+        raise click.BadParameter(f"got {value!r}; expected names separated by commas.")
+    return words
+
+
+def split_numbers(_: click.Context, __: click.Parameter, value: str | None) -> list[int] | None:
+    """Split ``0,1,5-7`` into whole numbers."""
+    if value is None:
+        return None
+    numbers: list[int] = []
+    for word in value.split(","):
+        first, dash, last = word.strip().partition("-")
+        try:
+            numbers += range(int(first), int(last) + 1) if dash else [int(first)]
+        except ValueError:
+            raise click.BadParameter(f"got {value!r}; expected numbers such as 0,1,2 or 0-4.") from None
+    return numbers
+
+
+def _cache(_: click.Context, __: click.Parameter, value: str | None) -> Path | str | None:
+    if value is None:
+        return "default"
+    return None if value == "off" else Path(value) / "features"
+
+
+def _weights(_: click.Context, __: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        if not value.is_dir():
+            raise ConfigError(f"`--weights` got `{value}`; expected a folder of weight files.")
+        os.environ["ANISORA_WEIGHTS"] = str(value)
+
+
+def _untrained(_: click.Context, __: click.Parameter, value: int | None) -> None:
+    if value is not None:
+        os.environ["ANISORA_UNTRAINED"] = str(value)
+
+
+work_options = _stacked(
+    option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("runs"),
+        show_default=True,
+        help="Where run folders are written.",
+    ),
+    option(
+        "--db",
+        default="leaderboard.duckdb",
+        show_default=True,
+        help="The leaderboard file that runs are added to; off for none.",
+    ),
+    option("--cache", callback=_cache, metavar="DIR|off", help="Where features are kept between runs."),
+    option(
+        "--weights",
+        callback=_weights,
+        expose_value=False,
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Folder of weight files.",
+    ),
+    option("--untrained", callback=_untrained, expose_value=False, hidden=True, type=int),
+    option(
+        "--workers",
+        type=click.IntRange(1, 64),
+        default=lambda: min(4, os.cpu_count() or 1),
+        metavar="N",
+        show_default="number of cores, at most 4",
+        help="Clips in work at a time; changes no number.",
+    ),
+    option("--fresh/--resume", default=False, help="Begin the run again, or go on where it was (default)."),
+    option("--commercial-ok", is_flag=True, help="Refuse metrics whose licence forbids commercial use."),
+    option("--json", "as_json", is_flag=True, help="Print the record as JSON."),
+    option("--quiet", is_flag=True, help="Print nothing but errors."),
+)
+"""How to work: nothing here changes a number."""
+
+score_options = _stacked(
+    option("--metrics", callback=split_words, metavar="A,B", help="Metrics or groups (core, all)."),
+    option("--seeds", callback=split_numbers, metavar="0,1", help="Samples per item; the suite's by default."),
+    option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N items."),
+    option("--labels", callback=split_words, metavar="A,B", help="Only items with these labels."),
+    option(
+        "--decode",
+        type=click.Choice(["reference", "tagged"]),
+        default="reference",
+        show_default=True,
+        help="Colours as decord reads them, or by the stream's own tags.",
+    ),
+    option(
+        "--decoder", type=click.Choice(["av", "decord"]), default="av", show_default=True, help="Library that decodes."
+    ),
+    option("--allow-missing", is_flag=True, help="Go on where items have no clip, and count them."),
+    option("--dry-run", is_flag=True, help="Say what would be done, and write nothing."),
+)
+"""What to score."""
+
+
+def run_options(parameters: dict[str, Any]) -> "tuple[RunOptions, bool, bool]":
+    """Take the work options out of a command's parameters.
+
+    Returns:
+        How to work, whether to print JSON, whether to print nothing.
+    """
+    from anisora.harness.stages.run import RunOptions
+
+    as_json, quiet = parameters.pop("as_json"), parameters.pop("quiet")
+    database = parameters.pop("db")
+    made = RunOptions(
+        out=parameters.pop("out"),
+        db=None if database == "off" else Path(database),
+        cache=parameters.pop("cache"),
+        workers=parameters.pop("workers"),
+        fresh=parameters.pop("fresh"),
+        commercial_ok=parameters.pop("commercial_ok"),
+        show_progress=not quiet,
+    )
+    return made, as_json, quiet

@@ -1,0 +1,247 @@
+"""The one place that knows cuda and npu: which device a name means, its number format, and seeding.
+
+torch is imported only when an accelerator is asked for; without torch every name but the CPU's is refused.
+"""
+
+import os
+import platform
+import random
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+
+from anisora.harness.errors import ConfigError, DeviceUnavailable, MissingExtra
+
+__all__ = [
+    "DTYPES",
+    "Device",
+    "DeviceKind",
+    "Dtype",
+    "available_devices",
+    "describe",
+    "exact_float32",
+    "resolve",
+    "resolve_dtype",
+    "seed_everything",
+    "torch_dtype",
+]
+
+DeviceKind = Literal["cpu", "cuda", "npu"]
+Dtype = Literal["float32", "float16", "bfloat16"]
+DTYPES: Final[tuple[Dtype, ...]] = get_args(Dtype)
+
+_DISTRIBUTIONS: Final = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "duckdb",
+    "opencv-python-headless",
+    "av",
+    "decord",
+    "torch",
+    "torchvision",
+    "torch-npu",
+    "transformers",
+    "diffusers",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where networks run."""
+
+    kind: DeviceKind = "cpu"
+    index: int | None = None
+    """Which of several; None for the CPU."""
+
+    def __str__(self) -> str:
+        """The canonical name: ``cpu``, ``cuda:0``, ``npu:1``."""
+        return self.kind if self.index is None else f"{self.kind}:{self.index}"
+
+    def torch_device(self) -> Any:  # noqa: ANN401 - a torch.device; torch is optional
+        """Return the torch device.
+
+        Raises:
+            MissingExtra: torch is not installed.
+            DeviceUnavailable: The NPU's library is gone since the device was resolved.
+        """
+        torch = _torch()
+        if torch is None:
+            raise MissingExtra(f"Device `{self}`", "models")
+        if self.kind == "npu" and _npu(torch) is None:
+            raise DeviceUnavailable(
+                f"Device `{self}` needs torch_npu, which cannot be imported; install the extra 'npu'."
+            )
+        return torch.device(str(self))
+
+
+def resolve(name: str = "auto") -> Device:
+    """Return the device that a name means.
+
+    Args:
+        name: ``auto`` (cuda, else npu, else cpu), ``cpu``, ``cuda``, ``cuda:i``, ``npu`` or ``npu:i``.
+
+    Raises:
+        ConfigError: The name is none of these.
+        DeviceUnavailable: This machine has no such device; the message has those it has.
+
+    Example:
+        >>> str(resolve("cpu"))
+        'cpu'
+    """
+    kind, colon, number = name.strip().lower().partition(":")
+    if kind not in ("auto", *get_args(DeviceKind)) or (colon and (kind in ("auto", "cpu") or not number.isdecimal())):
+        raise ConfigError(f"`--device` got {name!r}; expected auto, cpu, cuda, cuda:0, npu or npu:0.")
+    if kind == "cpu":
+        return Device()
+    available = available_devices()
+    if kind == "auto":
+        return available[-1] if available[-1].kind == "cpu" else next(d for d in available if d.kind != "cpu")
+    wanted = Device("cuda" if kind == "cuda" else "npu", int(number or 0))
+    if wanted not in available:
+        raise DeviceUnavailable(
+            f"Device `{wanted}` is not available: {_reason(wanted)}. This machine has "
+            f"{', '.join(map(str, available))}; choose one of these."
+        )
+    return wanted
+
+
+def available_devices() -> list[Device]:
+    """Return every device of this machine: the CPU, then cuda, then npu.
+
+    torch is imported where it is installed.
+    """
+    devices = [Device()]
+    torch = _torch()
+    if torch is None:
+        return devices
+    if torch.cuda.is_available():
+        devices += [Device("cuda", index) for index in range(torch.cuda.device_count())]
+    npu = _npu(torch)
+    if npu is not None and npu.is_available():
+        devices += [Device("npu", index) for index in range(npu.device_count())]
+    return devices
+
+
+def _reason(wanted: Device) -> str:
+    torch = _torch()
+    if torch is None:
+        return "torch is not installed (extra 'models')"
+    if wanted.kind == "npu" and _npu(torch) is None:
+        return "torch_npu is not installed or finds no CANN (extra 'npu')"
+    return f"torch {torch.__version__} finds no such {wanted.kind} device"
+
+
+def _torch() -> Any:  # noqa: ANN401 - the module, or None
+    if "torch" not in sys.modules and find_spec("torch") is None:
+        return None
+    # An installed torch_npu without its driver makes `import torch` itself fail, unless it is told to wait.
+    before = os.environ.get("TORCH_DEVICE_BACKEND_AUTOLOAD")
+    os.environ["TORCH_DEVICE_BACKEND_AUTOLOAD"] = "0"
+    try:
+        return import_module("torch")
+    finally:
+        if before is None:
+            del os.environ["TORCH_DEVICE_BACKEND_AUTOLOAD"]
+        else:
+            os.environ["TORCH_DEVICE_BACKEND_AUTOLOAD"] = before
+
+
+def _npu(torch: Any) -> Any:  # noqa: ANN401 - the module torch.npu, or None
+    if not hasattr(torch, "npu"):
+        try:
+            import_module("torch_npu")  # adds torch.npu
+        except (ImportError, OSError, RuntimeError):
+            return None
+    return getattr(torch, "npu", None)
+
+
+def resolve_dtype(name: str, device: Device) -> Dtype:
+    """Return the number format in which networks run; ``auto`` is float32, since scores are compared.
+
+    Raises:
+        ConfigError: The name is unknown, or the device is too slow or inexact with it.
+    """
+    if name == "auto":
+        return "float32"
+    for dtype in DTYPES:
+        if dtype == name:
+            if dtype == "float16" and device.kind == "cpu":
+                raise ConfigError("`--dtype` got 'float16' for the cpu, which computes it in software; use float32.")
+            return dtype
+    raise ConfigError(f"`--dtype` got {name!r}; expected auto or one of {', '.join(DTYPES)}.")
+
+
+def torch_dtype(dtype: Dtype) -> Any:  # noqa: ANN401 - a torch.dtype; torch is optional
+    """Return torch's object for a number format."""
+    torch = _torch()
+    if torch is None:
+        raise MissingExtra(f"Number format `{dtype}`", "models")
+    return getattr(torch, dtype)
+
+
+def exact_float32() -> None:
+    """Make float32 mean float32: without this, convolutions on recent GPUs keep 10 bits of the mantissa."""
+    torch = _torch()
+    if torch is None:
+        return
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+
+
+def seed_everything(seed: int) -> None:
+    """Seed random, numpy's global stream, and torch on every device if torch has been imported.
+
+    Raises:
+        ConfigError: The seed is not in 0..2**32-1.
+    """
+    if not 0 <= seed < 2**32:
+        raise ConfigError(f"`seed` got {seed!r}; expected a whole number from 0 to {2**32 - 1}.")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)  # cuda included
+        npu = getattr(torch, "npu", None)
+        if npu is not None:
+            npu.manual_seed_all(seed)
+
+
+def describe(*, probe: bool = False) -> dict[str, Any]:
+    """Return versions and devices for a record or a bug report; plain JSON.
+
+    Args:
+        probe: Import torch, if it is installed, to see the accelerators; else they are told only if it is
+            imported.
+    """
+    versions: dict[str, str] = {}
+    for name in _DISTRIBUTIONS:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    described: dict[str, Any] = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "versions": versions,
+    }
+    if probe or "torch" in sys.modules:
+        described["devices"] = {str(device): _device_name(device) for device in available_devices()}
+    return described
+
+
+def _device_name(device: Device) -> str:
+    torch = _torch()
+    if device.kind == "cpu" or torch is None:
+        return platform.processor() or platform.machine()
+    backend = torch.cuda if device.kind == "cuda" else torch.npu
+    return str(backend.get_device_name(device.index))

@@ -1,0 +1,74 @@
+"""Which frames of a clip a sampling means: pure functions of length, frame rate and positions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anisora.harness.errors import ConfigError
+from anisora.harness.types import FrameSampling
+
+__all__ = ["sample_indices"]
+
+
+def sample_indices(
+    sampling: FrameSampling, *, num_frames: int, fps: float, positions: Sequence[float] = ()
+) -> NDArray[np.int64]:
+    """Return the indices of the frames to look at, sorted and without repetition.
+
+    With n frames, f frames a second, and halves rounded to the even neighbour:
+
+    * ``all``: 0 .. n-1.
+    * ``uniform``: round(i * (n-1) / (count-1)) for i = 0 .. count-1; the first frame alone for count 1.
+    * ``middle``: VBench's rule (``read_frames_decord_by_fps``, vbench/utils.py): with m = min(count, n) and
+      edges e_i = floor(i * n / m), the frame (e_i + e_(i+1) - 1) // 2.
+    * ``stride``: 0, stride, 2 * stride, ...
+    * ``fps``: round(k * f / fps) for k = 0, 1, ... below n; every frame where more are asked for than there
+      are.
+    * ``keyframes``: round(p * (n-1)) for each position p in [0, 1].
+
+    Args:
+        sampling: The mode and its number.
+        num_frames: Length of the clip.
+        fps: Frame rate of the clip; used by ``fps`` alone.
+        positions: Positions of the conditioning images, for ``keyframes``.
+
+    Raises:
+        ConfigError: A position lies outside [0, 1], or the frame rate is not positive.
+    """
+    last = num_frames - 1
+    if num_frames <= 0:
+        return np.empty(0, dtype=np.int64)
+    match sampling.mode:
+        case "all":
+            return np.arange(num_frames, dtype=np.int64)
+        case "uniform":
+            assert sampling.count is not None
+            return _rounded(np.arange(sampling.count) * last / max(sampling.count - 1, 1))
+        case "middle":
+            assert sampling.count is not None
+            edges = np.linspace(0, num_frames, min(sampling.count, num_frames) + 1).astype(np.int64)
+            return np.unique((edges[:-1] + edges[1:] - 1) // 2)
+        case "stride":
+            assert sampling.stride is not None
+            return np.arange(0, num_frames, sampling.stride, dtype=np.int64)
+        case "fps":
+            assert sampling.fps is not None
+            return _at_rate(num_frames, fps, sampling.fps)
+        case "keyframes":
+            if not all(0 <= position <= 1 for position in positions):
+                raise ConfigError(f"`positions` got {list(positions)!r}; expected numbers from 0 to 1.")
+            return _rounded(np.asarray(positions, dtype=np.float64) * last)
+
+
+def _at_rate(num_frames: int, fps: float, wanted: float) -> NDArray[np.int64]:
+    if not fps > 0:
+        raise ConfigError(f"`fps` got {fps!r}; expected the clip's frame rate, above 0.")
+    if wanted >= fps:
+        return np.arange(num_frames, dtype=np.int64)
+    indices = _rounded(np.arange(int(num_frames * wanted / fps) + 2) * (fps / wanted))
+    return indices[indices < num_frames]
+
+
+def _rounded(values: NDArray[np.floating]) -> NDArray[np.int64]:
+    return np.unique(np.rint(values).astype(np.int64))

@@ -1,0 +1,310 @@
+"""The plug-in surfaces: what a metric, extractor, model, reward, dataset or logger must offer.
+
+They are Protocols, so a third-party package needs no base class of ours.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anisora.harness.types import (
+    Clip,
+    Condition,
+    Frames,
+    FrameSampling,
+    Generation,
+    Sample,
+    Score,
+    StreamInfo,
+)
+
+if TYPE_CHECKING:
+    from anisora.harness.record import RunRecord
+
+__all__ = [
+    "Batch",
+    "Dataset",
+    "Direction",
+    "ExtractorInfo",
+    "FeatureExtractor",
+    "FeatureReader",
+    "FeatureRequest",
+    "Features",
+    "GenerationSettings",
+    "Generator",
+    "GeneratorInfo",
+    "Metric",
+    "MetricInfo",
+    "Need",
+    "RewardBatch",
+    "RewardInfo",
+    "RewardModel",
+    "RunLogger",
+    "VideoReader",
+]
+
+Direction = Literal["higher", "lower", "reference"]
+"""``reference``: closest to the ground truth is best."""
+
+Need = Literal["prompt", "keyframes", "ground_truth", "region_mask"]
+
+Features = Mapping[str, NDArray[Any]]
+"""What an extractor says of one clip: arrays whose first axis counts its windows, in time order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractorInfo:
+    """Who an extractor is. Everything here that can change a number is part of the cache key."""
+
+    name: str
+    version: int
+    """Goes up when any output can change."""
+    window: int
+    """Frames needed at once: 1 a frame, 2 a pair of consecutive sampled frames, 0 all sampled frames together."""
+    stride: int = 1
+    """Sampled frames between the starts of two windows."""
+    batch_size: int = 1
+    """Windows in one call; the last batch is padded to it, so that a row's bits do not depend on its neighbours."""
+    preprocess: str = "rgb8"
+    """Id of the preprocessing, with everything that names it: size, filter, antialias, normalisation."""
+    needs: frozenset[Need] = frozenset()
+    """Inputs beside the clip that reach the batch and the cache key."""
+    weights: tuple[str, ...] = ()
+    """Names in the weights ledger."""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Some windows of one clip, and what goes with them. Arrays may be views of shared memory: do not keep them."""
+
+    frames: Frames
+    """(B, window, H, W, 3) uint8 RGB."""
+    indices: NDArray[np.int64]
+    """(B, window) indices of the frames in the clip."""
+    stream: StreamInfo
+    reference: Frames | None = None
+    """The ground truth's frames at the same indices, (B, window, H', W', 3), for extractors that need it."""
+    reference_stream: StreamInfo | None = None
+    """Frame rate, size and expected length of the ground truth, where ``reference`` is given."""
+    images: tuple[tuple[float, Frames], ...] = ()
+    """(position, (h, w, 3)) conditioning images, for extractors that need keyframes."""
+    prompt: str | None = None
+
+
+class FeatureExtractor(Protocol):
+    """A network or pixel statistic, evaluated once and shared by every metric that asks for it."""
+
+    @property
+    def info(self) -> ExtractorInfo:
+        """Who it is."""
+        ...
+
+    def extract(self, batch: Batch) -> dict[str, NDArray[Any]]:
+        """Return small arrays whose first axis is the batch's; dense maps stay inside."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureRequest:
+    """An extractor and the frames it is to see."""
+
+    extractor: str
+    sampling: FrameSampling = field(default_factory=FrameSampling)
+
+
+class FeatureReader(Protocol):
+    """What a metric may ask of the feature store."""
+
+    def get(self, item: Generation, extractor: str, sampling: FrameSampling) -> Features:
+        """Return the features of one clip, decoding it at most once for all extractors of the plan."""
+        ...
+
+    def stream(self, item: Generation) -> StreamInfo:
+        """Return frame rate, size and length of the clip."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricInfo:
+    """Who a metric is, and how its numbers are to be read."""
+
+    name: str
+    title: str
+    version: int
+    """Goes up when any number can change; stored with each row."""
+    direction: Direction
+    value_range: tuple[float, float]
+    """Natural range; infinities where there is no bound."""
+    requests: tuple[FeatureRequest, ...]
+    source: str
+    """Paper and equation, or the file of the reference implementation."""
+    group: str = "core"
+    needs: frozenset[Need] = frozenset()
+    """Inputs of the sample without which the metric leaves it unscored."""
+    min_frames: int = 1
+    unit: str = ""
+    licence: str = "Apache-2.0"
+    commercial_use: bool = True
+    binary: bool = False
+
+
+class Metric(Protocol):
+    """A pure formula over features, for one clip."""
+
+    @property
+    def info(self) -> MetricInfo:
+        """Who it is."""
+        ...
+
+    def score(self, item: Generation, features: FeatureReader) -> Score:
+        """Score one clip; a value of None says that the metric does not apply, and why."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationSettings:
+    """What a model is asked to do; None leaves the model's own default."""
+
+    height: int | None = None
+    width: int | None = None
+    num_frames: int | None = None
+    fps: float | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    shift: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorInfo:
+    """Who a model adapter is."""
+
+    name: str
+    base: str
+    revision: str
+    licence: str
+    tasks: frozenset[str]
+    """Tracks it can serve: i2v, last, mid, keyframe, region; ``any`` for those that need no condition."""
+    summary: str
+    frame_rule: tuple[int, int] = (1, 0)
+    """(a, b): the number of frames is a*k + b."""
+    untrained: bool = False
+    """True for random weights: the run never shares a table with others."""
+    commercial_use: bool = True
+
+
+class VideoReader(Protocol):
+    """Decodes clips and images in a limited child process."""
+
+    def read_frames(self, clip: Clip) -> tuple[Frames, StreamInfo]:
+        """Return all frames of a clip, (T, H, W, 3)."""
+        ...
+
+    def read_image(self, path: Path) -> Frames:
+        """Return an image as RGB, (H, W, 3)."""
+        ...
+
+
+class Generator(Protocol):
+    """A model adapter: frames out, files are the runner's business."""
+
+    @property
+    def info(self) -> GeneratorInfo:
+        """Who it is."""
+        ...
+
+    def generate(
+        self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader
+    ) -> tuple[Frames, float]:
+        """Return (T, H, W, 3) uint8 RGB frames and their frame rate."""
+        ...
+
+
+@runtime_checkable
+class RecordedGenerator(Protocol):
+    """A model whose clips are files that exist already: nothing is generated, encoded or copied."""
+
+    @property
+    def info(self) -> GeneratorInfo:
+        """Who it is."""
+        ...
+
+    def locate(self, sample: Sample, *, seed: int) -> Clip | None:
+        """Return the clip for a sample, or None if there is none."""
+        ...
+
+
+class Dataset(Protocol):
+    """Samples with a name and a revision."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the registry."""
+        ...
+
+    @property
+    def revision(self) -> str:
+        """Changes whenever an item does."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Sample]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardInfo:
+    """Who a reward is."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    weights: tuple[float, ...]
+    fingerprint: str
+    """Digest over metric versions, extractors and weights: equal fingerprints, equal numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardBatch:
+    """Rewards of a batch; invalid entries are NaN. Arrays are float32 tensors on the device of the input, or numpy."""
+
+    total: Any
+    """(B,)"""
+    dimensions: Mapping[str, Any]
+    """{name: (B,)}"""
+    valid: Any
+    """(B,) bool: every dimension could be scored."""
+    seconds: float
+    scores: tuple[Mapping[str, Score], ...] = ()
+    """The metrics' own rows, one mapping per video, as a run folder would hold them."""
+
+
+class RewardModel(Protocol):
+    """What trainers call. ``fps`` is required: a reward that guesses the frame rate cannot be trusted."""
+
+    @property
+    def info(self) -> RewardInfo:
+        """Who it is."""
+        ...
+
+    def __call__(
+        self,
+        videos: Any,  # noqa: ANN401 - a torch tensor, a numpy array or paths
+        prompts: Sequence[str],
+        images: Sequence[Condition] | None = None,
+        *,
+        fps: float,
+    ) -> RewardBatch:
+        """Score (B, T, 3, H, W) uint8 frames on any device, or a sequence of paths."""
+        ...
+
+
+class RunLogger(Protocol):
+    """Is told of finished runs: the leaderboard, an experiment tracker."""
+
+    def on_end(self, record: "RunRecord", folder: Path) -> None:
+        """Take in a finished run and the folder it lies in; being told twice changes nothing."""
+        ...

@@ -1,0 +1,117 @@
+"""Stage one: samples to clips in a run folder. Clips that exist are kept, one failed item never ends a run."""
+
+import errno
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from anisora.harness.errors import AnisoraError, MetricError
+from anisora.harness.executors.local import map_unordered
+from anisora.harness.media.decoder import DecoderPool, encoder_suffix
+from anisora.harness.protocols import GenerationSettings, Generator
+from anisora.harness.runfolder import RunFolder, commit_media, sha256_of_file
+from anisora.harness.types import Clip, Sample
+
+__all__ = ["generate_clips"]
+
+_log = logging.getLogger(__name__)
+
+PREVIEW_ENCODER: Final = "h264:crf=18"
+_DISK_TROUBLE: Final = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
+
+Key = tuple[str, int]
+
+
+def generate_clips(
+    samples: Sequence[Sample],
+    seeds: Sequence[int],
+    model: Generator,
+    folder: RunFolder,
+    pool: DecoderPool,
+    *,
+    settings: GenerationSettings,
+    encoder: str = "ffv1",
+    workers: int = 1,
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[dict[Key, Clip], list[dict[str, str]]]:
+    """Generate what is not there yet.
+
+    Args:
+        samples: Items to generate for.
+        seeds: One clip per item and seed.
+        model: The adapter.
+        folder: Clips are written to its ``clips`` folder, each with an H.264 preview beside it.
+        pool: Encodes, and decodes what the adapter reads.
+        settings: Passed to the adapter.
+        encoder: How clips are kept; lossless unless asked otherwise.
+        workers: Items in work at a time.
+        advance: Called once per clip.
+
+    Returns:
+        {(item, seed): clip} and the errors, in the shape of errors.jsonl.
+
+    Raises:
+        OSError: The disk is full or read-only; clips made so far stay.
+    """
+    suffix = encoder_suffix(encoder)
+
+    def work(job: tuple[Sample, int]) -> tuple[Key, Clip | dict[str, str]]:
+        sample, seed = job
+        path = folder.media / f"{sample.id}-{seed}{suffix}"
+        try:
+            if not path.is_file():
+                _generate(sample, seed, model, path, pool, settings, encoder)
+            return (sample.id, seed), Clip(path=path, digest=sha256_of_file(path))
+        except AnisoraError as error:
+            return (sample.id, seed), _error(sample, seed, error)
+        except OSError as error:
+            if error.errno in _DISK_TROUBLE:
+                raise
+            return (sample.id, seed), _error(sample, seed, error)
+        except Exception as error:
+            _log.warning("Model %s failed on item %s", model.info.name, sample.id, exc_info=True)
+            return (sample.id, seed), _error(sample, seed, error)
+
+    clips: dict[Key, Clip] = {}
+    errors: list[dict[str, str]] = []
+    jobs = [(sample, seed) for sample in samples for seed in seeds]
+    for key, made in map_unordered(work, jobs, workers=workers):
+        if isinstance(made, Clip):
+            clips[key] = made
+        else:
+            errors.append(made)
+        advance()
+    return dict(sorted(clips.items())), sorted(errors, key=lambda error: (error["item_id"], error["message"]))
+
+
+def _generate(
+    sample: Sample,
+    seed: int,
+    model: Generator,
+    path: Path,
+    pool: DecoderPool,
+    settings: GenerationSettings,
+    encoder: str,
+) -> None:
+    frames, fps = model.generate(sample, seed=seed, settings=settings, reader=pool)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or str(frames.dtype) != "uint8" or not len(frames):
+        raise MetricError(
+            f"Model `{model.info.name}` returned {frames.dtype} of shape {frames.shape}; "
+            "expected uint8 (T, H, W, 3) with at least one frame."
+        )
+    # The preview first: a clip that exists is complete, with everything beside it.
+    with commit_media(path.with_name(f"{path.stem}.preview.mp4"), "preview") as temporary:
+        pool.encode(frames, fps=fps, path=temporary, encoder=PREVIEW_ENCODER)
+    with commit_media(path, "clip") as temporary:
+        pool.encode(frames, fps=fps, path=temporary, encoder=encoder)
+
+
+def _error(sample: Sample, seed: int, error: Exception) -> dict[str, str]:
+    return {
+        "item_id": sample.id,
+        "seed": str(seed),
+        "stage": "generate",
+        "class": type(error).__name__,
+        "message": str(error),
+    }

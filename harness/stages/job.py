@@ -1,0 +1,213 @@
+"""From a specification to the work it stands for: which items, which clips or which model, under which run id.
+
+``evaluate``, ``run``, ``rescore`` and ``rerun`` all come through here: a run repeated from its record is the same run.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from anisora.harness.errors import ConfigError, DataError
+from anisora.harness.inputs.videos import custom_items, match_videos
+from anisora.harness.protocols import GenerationSettings, Generator, GeneratorInfo, RecordedGenerator
+from anisora.harness.record import Json, RunSpec, digest_of
+from anisora.harness.registry import registry
+from anisora.harness.suite import Suite, load_samples, load_suite, samples_fingerprint
+from anisora.harness.types import Clip, Sample
+
+__all__ = ["CUSTOM", "Job", "Key", "custom_jobs", "job_of"]
+
+CUSTOM = "custom"
+"""The suite name of runs over a user's own clips."""
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The work of one run."""
+
+    spec: RunSpec
+    suite: Suite | None
+    """None for ``custom``."""
+    samples: tuple[Sample, ...]
+    clips: Mapping[Key, Clip]
+    """Clips that exist already; empty where a model is to make them."""
+    missing: tuple[Key, ...]
+    generator: Generator | None
+    """The model that makes the clips, or None."""
+    info: GeneratorInfo | None
+    settings: GenerationSettings
+
+    @property
+    def clusters(self) -> dict[str, str]:
+        """{item: cluster}: its label, or itself where the suite or the item has none."""
+        by_label = self.suite is None or self.suite.cluster == "label"
+        return {sample.id: (sample.label if by_label and sample.label else sample.id) for sample in self.samples}
+
+    @property
+    def reference(self) -> bool:
+        """True for the run of the ground truth itself."""
+        return self.spec.model_spec == "ground-truth"
+
+    @property
+    def identity(self) -> str:
+        """Digest of all that decides the clips and how they are read; metrics may be added to a run later."""
+        spec = self.spec
+        clips = [[*key, clip.digest, clip.fps] for key, clip in sorted(self.clips.items())]
+        made_by = [self.info.name, self.info.revision] if self.info else []
+        return digest_of(
+            {
+                "suite": [spec.suite, spec.suite_version, spec.track],
+                "items": samples_fingerprint(self.samples),
+                "model": [spec.model, spec.model_spec],
+                "made_by": made_by,
+                "clips": clips,
+                "seeds": spec.seeds,
+                "settings": spec.settings,
+                "decode": [spec.decode, spec.decoder],
+                "fps": spec.fps,
+                "encoder": spec.encoder if self.generator else None,
+            }
+        )
+
+    @property
+    def run_id(self) -> str:
+        """Suite, model and the start of the identity: the same work finds its folder again."""
+        words = re.sub(r"[^A-Za-z0-9._]+", "-", f"{self.spec.suite}-{self.spec.model}").strip("-.")
+        return f"{words[:80]}-{self.identity[:10]}"
+
+    def protocol_fields(self, encoders: set[str]) -> dict[str, Json]:
+        """Return the run's part of the protocol, given the codecs of its clips."""
+        spec = self.spec
+        return {
+            "suite": f"{spec.suite}@{spec.suite_version}",
+            "track": spec.track,
+            "items": samples_fingerprint(self.samples),
+            "number_of_items": len(self.samples),
+            "seeds": sorted(spec.seeds),
+            "samples_per_item": len(spec.seeds),
+            "frame_rate": "native" if spec.fps is None else f"native, {spec.fps:g} where none",
+            "length": "native",
+            "resize": "native",
+            "prompt_rewriting": "none",
+            "reward_mode": None,
+            "encoder": "+".join(sorted(encoders)),
+            "decode": spec.decode,
+        }
+
+
+def job_of(spec: RunSpec) -> Job:
+    """Load the items of a specification and find its clips or its model.
+
+    Raises:
+        ConfigError: Suite, model or settings are not what they should be.
+        DataError: Clips and items do not fit together.
+    """
+    settings = _settings(spec)
+    if spec.suite == CUSTOM:
+        return custom_jobs(spec)[spec.system]
+    suite = load_suite(spec.suite_source or spec.suite)
+    if suite.version != spec.suite_version:
+        raise DataError(
+            f"Suite `{suite.name}` is at version {suite.version}, the run was made with version "
+            f"{spec.suite_version}; install the release that has it, or start a new run."
+        )
+    samples = load_samples(suite, limit=spec.limit, labels=spec.labels)
+    if spec.videos:
+        if len(spec.videos) != 1:
+            raise ConfigError(
+                f"`--videos` got {len(spec.videos)} folders for suite {suite.name!r}; expected 1. "
+                "Only `evaluate custom` takes several."
+            )
+        everything = load_samples(suite) if spec.limit or spec.labels else samples
+        match = match_videos(
+            samples,
+            spec.seeds,
+            Path(spec.videos[0]),
+            match=spec.match,
+            fps=spec.fps,
+            allow_missing=spec.allow_missing,
+            known=everything,
+            known_seeds=suite.seeds,
+        )
+        return Job(
+            spec=spec,
+            suite=suite,
+            samples=tuple(samples),
+            clips=match.clips,
+            missing=match.missing,
+            generator=None,
+            info=None,
+            settings=settings,
+        )
+    model = registry("models").create(spec.model_spec)
+    if isinstance(model, RecordedGenerator):
+        located = {(sample.id, seed): model.locate(sample, seed=seed) for sample in samples for seed in spec.seeds}
+        missing = tuple(key for key, clip in located.items() if clip is None)
+        if missing and not spec.allow_missing:
+            raise DataError(
+                f"Model `{spec.model_spec}` has no clip for {len(missing)} of {len(located)} items, the first "
+                f"is {missing[0][0]!r}; pass --allow-missing to go on without them."
+            )
+        clips = {key: clip for key, clip in located.items() if clip is not None}
+        return Job(
+            spec=spec,
+            suite=suite,
+            samples=tuple(samples),
+            clips=clips,
+            missing=missing,
+            generator=None,
+            info=model.info,
+            settings=settings,
+        )
+    return Job(
+        spec=spec,
+        suite=suite,
+        samples=tuple(samples),
+        clips={},
+        missing=(),
+        generator=model,
+        info=model.info,
+        settings=settings,
+    )
+
+
+def custom_jobs(spec: RunSpec) -> list[Job]:
+    """Return one job per folder of clips; what a manifest says of an item holds for all of them.
+
+    Args:
+        spec: What the runs have in common; an empty ``model`` stands for the names of the folders.
+
+    Raises:
+        DataError: Clips are not in every folder, or manifests disagree about an item.
+    """
+    samples, systems = custom_items(
+        [Path(source) for source in spec.videos], fps=spec.fps, allow_missing=spec.allow_missing
+    )
+    jobs = []
+    for place, (name, match) in enumerate(systems):
+        seeds = sorted({seed for _, seed in match.clips}) or [0]
+        own = spec.model_copy(update={"system": place, "model": spec.model or name, "seeds": seeds})
+        jobs.append(
+            Job(
+                spec=own,
+                suite=None,
+                samples=tuple(samples),
+                clips=match.clips,
+                missing=match.missing,
+                generator=None,
+                info=None,
+                settings=GenerationSettings(),
+            )
+        )
+    return jobs
+
+
+def _settings(spec: RunSpec) -> GenerationSettings:
+    known = set(GenerationSettings.__slots__)
+    for name in spec.settings:
+        if name not in known:
+            raise ConfigError(f"Generation setting {name!r} is not known; expected one of {', '.join(sorted(known))}.")
+    return GenerationSettings(**spec.settings)  # type: ignore[arg-type]

@@ -1,0 +1,127 @@
+"""What a run is going to compute: its metrics, the features these share, and the protocol they stand for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from anisora.harness.errors import ConfigError
+from anisora.harness.protocols import FeatureRequest, Metric, Need
+from anisora.harness.record import Json, digest_of
+from anisora.harness.registry import registry
+from anisora.harness.types import Sample
+
+__all__ = ["Plan", "metric_names", "missing_needs", "plan_metrics"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The metrics of a run and what they ask for."""
+
+    metrics: Mapping[str, Metric]
+    requests: tuple[FeatureRequest, ...]
+    protocol: Mapping[str, dict[str, Json]]
+    """{metric: everything about it that can change a number}"""
+    weights: Mapping[str, str]
+    excluded: Mapping[str, str]
+    """{metric: why it was left out}"""
+
+    def fingerprint(self, metric: str) -> str:
+        """Short digest of a metric's protocol; rows made under another one are computed again."""
+        return digest_of(self.protocol[metric])[:16]
+
+
+def metric_names(wanted: Sequence[str]) -> list[str]:
+    """Resolve metric names and group names (``core``, ``all``) to sorted metric names.
+
+    Raises:
+        UnknownNameError: A name is neither a metric nor a group.
+    """
+    metrics = registry("metrics")
+    names: set[str] = set()
+    for name in wanted:
+        if name in metrics:
+            names.add(name)
+            continue
+        members = [known for known in metrics.names() if name in ("all", metrics.create(known).info.group)]
+        if not members:
+            metrics.target(name)  # raises, with the nearest name
+        names.update(members)
+    return sorted(names)
+
+
+def missing_needs(sample: Sample, needs: frozenset[Need]) -> list[str]:
+    """Return which of a metric's inputs a sample does not have, in words."""
+    present = {
+        "prompt": sample.prompt is not None,
+        "keyframes": bool(sample.condition.keyframes),
+        "ground_truth": sample.ground_truth is not None,
+        "region_mask": sample.condition.region_mask is not None,
+    }
+    words = {
+        "prompt": "prompt",
+        "keyframes": "conditioning image",
+        "ground_truth": "ground truth",
+        "region_mask": "region mask",
+    }
+    return [words[need] for need in get_args(Need) if need in needs and not present[need]]
+
+
+def plan_metrics(
+    names: Sequence[str], samples: Sequence[Sample], *, leave_out: bool, commercial_only: bool = False
+) -> Plan:
+    """Make the metrics and gather what they share.
+
+    Args:
+        names: Metrics to compute.
+        samples: The items they are for.
+        leave_out: Leave out metrics that no item has the inputs for, and say so; otherwise they stay, unscored.
+        commercial_only: Refuse metrics whose licence forbids commercial use.
+
+    Raises:
+        UnknownNameError: A metric is not registered.
+        ConfigError: Nothing is left to compute, or a licence forbids what was asked for.
+        WeightsMissing: Weight files are not there; all of them are named at once.
+    """
+    from anisora.harness.weights import digests_of
+
+    metrics: dict[str, Metric] = {}
+    excluded: dict[str, str] = {}
+    for name in names:
+        metric: Metric = registry("metrics").create(name)
+        lacking = [missing_needs(sample, metric.info.needs) for sample in samples]
+        if leave_out and samples and all(lacking):
+            words = sorted({word for missing in lacking for word in missing})
+            excluded[name] = f"no item has a {' or '.join(words)}"
+            continue
+        metrics[name] = metric
+    if not metrics:
+        raise ConfigError(
+            f"No metric is left to compute: {_listed(excluded)}. Give a manifest with the inputs they need, "
+            'or choose others with --metrics (see "anisora list metrics").'
+        )
+    forbidden = [name for name, metric in metrics.items() if not metric.info.commercial_use]
+    if commercial_only and forbidden:
+        raise ConfigError(
+            f"`--commercial-ok` forbids {', '.join(forbidden)}: their licences allow no commercial use. "
+            "Leave them out with --metrics."
+        )
+    requests = tuple(dict.fromkeys(request for metric in metrics.values() for request in metric.info.requests))
+    extractors = {request.extractor: registry("extractors").create(request.extractor).info for request in requests}
+    weights = digests_of(sorted({name for info in extractors.values() for name in info.weights}))
+    protocol = {}
+    for name, metric in metrics.items():
+        entry: dict[str, Json] = {"version": metric.info.version}
+        for request in metric.info.requests:
+            info = extractors[request.extractor]
+            entry[info.name] = {
+                "version": info.version,
+                "sampling": request.sampling.id,
+                "preprocess": info.preprocess,
+                "weights": {weight: weights[weight] for weight in info.weights},
+            }
+        protocol[name] = entry
+    return Plan(metrics=metrics, requests=requests, protocol=protocol, weights=weights, excluded=excluded)
+
+
+def _listed(reasons: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())

@@ -1,0 +1,590 @@
+"""The one place that reads weight files.
+
+Each folder lists its files in a ledger, ``weights.yaml`` beside its catalog: where they come from, their
+sha256 and their licence. A file is looked for in ``--weights`` (``ANISORA_WEIGHTS``) and then in the cache
+(``ANISORA_CACHE``, else ``~/.cache/anisora``, below ``weights/``), its digest is verified, and its tensors
+are matched key by key: nothing is loaded in part.
+
+safetensors is the format. Pickled checkpoints are read only as plain tensors, and refused by the name of the
+first object that is anything else.
+
+With ``ANISORA_UNTRAINED`` set to a seed no file is read: tensors are drawn from seed, tag and key name, and
+every digest says so.
+"""
+
+import fnmatch
+import logging
+import os
+import re
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Literal
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from anisora.harness.errors import ConfigError, MissingExtra, UnknownNameError, WeightsMissing
+from anisora.harness.record import digest_of
+from anisora.harness.registry import registry
+from anisora.harness.runfolder import sha256_of_file
+
+__all__ = [
+    "SAFE_GLOBALS",
+    "UNTRAINED_RULE",
+    "WeightEntry",
+    "WeightFile",
+    "WeightSource",
+    "cache_folder",
+    "digests_of",
+    "list_entries",
+    "load_state_dict",
+    "load_weights",
+    "locate",
+    "match_keys",
+    "untrained_digest",
+    "untrained_rule",
+    "untrained_seed",
+    "weight_folders",
+]
+
+_LOG = logging.getLogger(__name__)
+
+UNTRAINED_RULE: Final = "named-normal-1"
+"""Id of the rule by which ``untrained_rule`` draws tensors; a new one when a drawn number can change."""
+
+SAFE_GLOBALS: Final[Mapping[str, str]] = {
+    "argparse.Namespace": "training options that many checkpoints carry; holds attributes and does nothing",
+    "numpy._core.multiarray.scalar": "a number saved as a numpy scalar, such as a best score",
+    "numpy.core.multiarray.scalar": "the same, written by numpy 1",
+    "numpy.dtype": "the type of a numpy scalar",
+}
+"""Objects that a loader may allow in a pickled checkpoint beside tensors, and why they are harmless."""
+
+_FORBIDDEN_OBJECT: Final = re.compile(
+    r"(?:Unsupported global: GLOBAL|[Uu]nsupported GLOBAL|Unsupported class) ([\w.]+)"
+)
+_OLDEST_SAFE_TORCH: Final = (2, 10)
+_NAMED: Final = 3  # keys spelled out in an error message
+
+Tensors = dict[str, Any]
+"""{key: torch tensor or numpy array}"""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WeightFile(_Strict):
+    """One file of an entry."""
+
+    path: str
+    """Relative to the weights folder, with forward slashes."""
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    bytes: int | None = Field(default=None, gt=0)
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, value: str) -> str:
+        if PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts or not value:
+            raise ValueError("must be a path below the weights folder")
+        return value
+
+
+class WeightSource(_Strict):
+    """Where an entry can be had."""
+
+    hub: Literal["hf", "modelscope", "url"]
+    id: str
+    """``owner/name`` on a hub, or the address."""
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        """As it is told to the user: ``hf:owner/name@revision``."""
+        return f"{self.hub}:{self.id}" + (f"@{self.revision}" if self.revision else "")
+
+
+class WeightEntry(_Strict):
+    """One line of a ledger: a network's files, where they come from and what their licence allows."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._/-]*$")
+    purpose: str
+    files: tuple[WeightFile, ...] = Field(min_length=1)
+    sources: tuple[WeightSource, ...] = ()
+    licence: str
+    commercial_use: bool
+
+
+class _Ledger(_Strict):
+    weights: tuple[WeightEntry, ...] = ()
+
+
+@cache
+def _entries() -> Mapping[str, WeightEntry]:
+    found: dict[str, WeightEntry] = {}
+    ledgers = registry("ledgers")
+    for ledger in ledgers.names():
+        for entry in _read_ledger(ledgers.target(ledger)).weights:
+            if entry.name in found:
+                raise ConfigError(f"Weights `{entry.name}` are in two ledgers; expected one, see {ledger!r}.")
+            found[entry.name] = entry
+    return found
+
+
+def _read_ledger(target: str) -> _Ledger:
+    package, _, resource = target.partition(":")
+    text = files(import_module(package)).joinpath(resource).read_text(encoding="utf-8")
+    try:
+        return _Ledger.model_validate(yaml.safe_load(text) or {})
+    except (ValidationError, yaml.YAMLError) as error:
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            what = f"{place}: {first['msg']}, got {first.get('input')!r}"
+        else:
+            what = str(error).splitlines()[0]
+        raise ConfigError(f"Ledger `{target}` is not valid: {what}. Correct that line.") from error
+
+
+def list_entries() -> list[WeightEntry]:
+    """Return every entry of every installed ledger, sorted by name."""
+    return [entry for _, entry in sorted(_entries().items())]
+
+
+def _entry(name: str) -> WeightEntry:
+    if name not in _entries():
+        raise UnknownNameError("weight entry", name, _entries(), 'Run "anisora list weights".')
+    return _entries()[name]
+
+
+def cache_folder() -> Path:
+    """Return where downloads and features are kept: ``ANISORA_CACHE``, else ``~/.cache/anisora``."""
+    given = os.environ.get("ANISORA_CACHE")
+    return Path(given).expanduser() if given and given != "off" else Path.home() / ".cache" / "anisora"
+
+
+def weight_folders(folder: Path | None = None) -> list[Path]:
+    """Return the folders in which files are looked for, first the one the user named.
+
+    Args:
+        folder: The value of ``--weights``; None stands for ``ANISORA_WEIGHTS``.
+
+    Raises:
+        WeightsMissing: The folder that was named does not exist.
+    """
+    named = folder if folder is not None else os.environ.get("ANISORA_WEIGHTS")
+    cached = cache_folder() / "weights"
+    if not named:
+        return [cached]
+    if not Path(named).expanduser().is_dir():
+        raise WeightsMissing(f"`--weights` got {str(named)!r}, expected the folder of the files.")
+    return [Path(named).expanduser(), cached]
+
+
+def locate(names: Iterable[str], *, folder: Path | None = None) -> dict[str, dict[str, Path]]:
+    """Find and verify the files of several entries.
+
+    Args:
+        names: Names in the ledgers.
+        folder: The value of ``--weights``.
+
+    Returns:
+        {entry name: {path in the ledger: path on disk}}.
+
+    Raises:
+        WeightsMissing: Files are absent or differ from the ledger; the message tells all of them, where they
+            were looked for and where they can be had.
+    """
+    folders = weight_folders(folder)
+    found: dict[str, dict[str, Path]] = {}
+    lacking: list[str] = []
+    for entry in map(_entry, dict.fromkeys(names)):
+        for file in entry.files:
+            path = next((place / file.path for place in folders if (place / file.path).is_file()), None)
+            problem = _problem(file, path)
+            if problem or path is None:
+                lacking.append(f"{entry.name}: {file.path} ({problem}; from {_sources(entry)})")
+            else:
+                found.setdefault(entry.name, {})[file.path] = path
+    if lacking:
+        places = " or ".join(f"`{place}`" for place in folders)
+        raise WeightsMissing(
+            f"{len(lacking)} weight file(s) are not in {places}: {'; '.join(lacking)}. "
+            "Get them from there and name their folder with --weights or ANISORA_WEIGHTS."
+        )
+    return found
+
+
+def _problem(file: WeightFile, path: Path | None) -> str:
+    if path is None:
+        return "missing" + (f", {file.bytes / 1e6:.1f} MB" if file.bytes else "")
+    size = path.stat().st_size
+    if file.bytes is not None and size != file.bytes:
+        return f"`{path}` has {size} bytes, expected {file.bytes}"
+    if file.sha256 is not None:
+        digest = sha256_of_file(path)
+        if digest != file.sha256:
+            return f"`{path}` has sha256 {digest[:12]}…, expected {file.sha256[:12]}…"
+    return ""
+
+
+def _sources(entry: WeightEntry) -> str:
+    return " or ".join(map(str, entry.sources)) or "its authors"
+
+
+def digests_of(names: Iterable[str], *, folder: Path | None = None) -> dict[str, str]:
+    """Return {name: digest} for a record: the file's sha256, one over several, or that they are untrained."""
+    ordered = sorted(set(names))
+    seed = untrained_seed()
+    if seed is not None:
+        return {_entry(name).name: untrained_digest(seed) for name in ordered}
+    digests: dict[str, str] = {}
+    for name, paths in locate(ordered, folder=folder).items():
+        each = {file: sha256_of_file(path) for file, path in paths.items()}
+        digests[name] = next(iter(each.values())) if len(each) == 1 else digest_of(each)
+    return digests
+
+
+def load_weights(
+    name: str,
+    shapes: Mapping[str, Sequence[int]],
+    *,
+    file: str | None = None,
+    inside: str | None = None,
+    rename: Mapping[str, str] | Callable[[str], str] | None = None,
+    superfluous: Sequence[str] = (),
+    safe_globals: Sequence[str] = (),
+    framework: Literal["torch", "numpy"] = "torch",
+    folder: Path | None = None,
+) -> Tensors:
+    """Return the tensors of a ledger entry under the keys and shapes a network expects.
+
+    Args:
+        name: Name in the ledgers; also the tag under which untrained tensors are drawn.
+        shapes: {key: shape} of the network.
+        file: Which file of the entry; may be left out where there is one.
+        inside: Key of the checkpoint under which the tensors are, such as ``state_dict``.
+        rename: The network's key for a key of the file; see ``match_keys``.
+        superfluous: Keys of the file that the network does not have.
+        safe_globals: Names of SAFE_GLOBALS that this checkpoint may hold.
+        framework: What the tensors are to be.
+        folder: The value of ``--weights``.
+
+    Raises:
+        WeightsMissing: The file is absent, damaged or not the one of the ledger.
+        ConfigError: The file is of a kind that is refused, or its keys are not the network's.
+    """
+    entry = _entry(name)
+    seed = untrained_seed()
+    if seed is not None:
+        drawn = untrained_rule(shapes, tag=name, seed=seed)
+        return dict(drawn) if framework == "numpy" else _as_torch(drawn)
+    if file is None and len(entry.files) != 1:
+        known = [each.path for each in entry.files]
+        raise ConfigError(f"Weights `{name}` have {len(known)} files; expected `file` to be one of {known}.")
+    wanted = file or entry.files[0].path
+    paths = locate([name], folder=folder)[name]
+    if wanted not in paths:
+        raise ConfigError(f"Weights `{name}` have no file {wanted!r}; expected one of {sorted(paths)}.")
+    state = load_state_dict(paths[wanted], inside=inside, safe_globals=safe_globals, framework=framework)
+    return match_keys(state, shapes, rename=rename, superfluous=superfluous, source=str(paths[wanted]))
+
+
+def load_state_dict(
+    path: Path,
+    *,
+    inside: str | None = None,
+    safe_globals: Sequence[str] = (),
+    framework: Literal["torch", "numpy"] = "torch",
+) -> Tensors:
+    """Read the tensors of a file, onto the CPU; no code in it is ever run.
+
+    Args:
+        path: ``.safetensors``, or a pickled ``.pt``, ``.pth``, ``.ckpt`` or ``.bin``.
+        inside: Key under which a pickled checkpoint keeps the tensors.
+        safe_globals: Names of SAFE_GLOBALS that a pickled checkpoint may hold.
+        framework: What the tensors are to be; numpy has no bfloat16 and no float8.
+
+    Returns:
+        {key: tensor}.
+
+    Raises:
+        WeightsMissing: The file is absent or damaged.
+        ConfigError: The file is of another kind, holds an object that is not plain data, or no tensors.
+        MissingExtra: torch is needed and not installed.
+    """
+    if not path.is_file():
+        raise WeightsMissing(f"Weights `{path}` do not exist; name a file, or fetch it again.")
+    if path.suffix == ".safetensors":
+        return _load_safetensors(path, framework)
+    if path.suffix in (".pt", ".pth", ".ckpt", ".bin"):
+        tensors = _load_pickled(path, inside, safe_globals)
+        if framework == "torch":
+            return tensors
+        return {key: _as_numpy(path, key, value) for key, value in tensors.items()}
+    raise ConfigError(
+        f"Weights `{path}` have the suffix {path.suffix!r}, which is not read; expected .safetensors, or "
+        ".pt, .pth, "
+        ".ckpt or .bin with plain tensors. Convert the file."
+    )
+
+
+def _load_safetensors(path: Path, framework: Literal["torch", "numpy"]) -> Tensors:
+    from safetensors import SafetensorError
+
+    if framework == "torch":
+        _import_torch(path)
+    load_file = import_module(f"safetensors.{framework}").load_file
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise WeightsMissing(f"Weights `{path}` are damaged ({error}); fetch the file again.") from error
+    except (AttributeError, KeyError, TypeError) as error:  # how numpy says that it lacks a number format
+        raise ConfigError(
+            f"Weights `{path}` hold numbers that numpy does not have ({error}); load them with torch."
+        ) from error
+
+
+def _load_pickled(path: Path, inside: str | None, safe_globals: Sequence[str]) -> Tensors:
+    torch = _import_torch(path)
+    _warn_about_old_torch(path, torch.__version__)
+    loaded = _read_plain_data(torch, path, safe_globals)
+    if inside is not None:
+        if not isinstance(loaded, Mapping) or inside not in loaded:
+            keys = sorted(map(str, loaded))[:_NAMED] if isinstance(loaded, Mapping) else type(loaded).__name__
+            raise ConfigError(f"Weights `{path}` have no {inside!r} at the top; they hold {keys}.")
+        loaded = loaded[inside]
+    if not isinstance(loaded, Mapping) or not loaded:
+        raise ConfigError(f"Weights `{path}` hold a {type(loaded).__name__}; expected tensors by name.")
+    other = [str(key) for key, value in loaded.items() if not isinstance(value, torch.Tensor)]
+    if other:
+        raise ConfigError(
+            f"Weights `{path}` have {len(other)} of {len(loaded)} keys that are no tensor, the first "
+            f"{other[0]!r}; "
+            "expected tensors alone. Name the key that holds them with `inside`."
+        )
+    return {str(key): value.detach() for key, value in loaded.items()}
+
+
+def _read_plain_data(torch: Any, path: Path, safe_globals: Sequence[str]) -> Any:  # noqa: ANN401 - any data
+    import pickle  # noqa: TID251 - for the class of its error; nothing is unpickled with it
+
+    try:
+        with _allowed(torch, safe_globals), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # what torch warns of here becomes an error below
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        text = " ".join(str(error).split())
+        forbidden = _FORBIDDEN_OBJECT.search(text)
+        if forbidden:
+            raise ConfigError(
+                f"Weights `{path}` hold the object {forbidden.group(1)!r}, which is not plain data; "
+                "refused, and "
+                "nothing was run. Get the tensors as .safetensors."
+            ) from error
+        if "TorchScript" in text:
+            raise ConfigError(
+                f"Weights `{path}` are a TorchScript program, which is not plain data; refused, and nothing "
+                "was "
+                "run. Get the tensors as .safetensors."
+            ) from error
+        raise WeightsMissing(
+            f"Weights `{path}` are damaged or no checkpoint ({type(error).__name__}: {text[:120]}); fetch "
+            "the file "
+            "again, or get the tensors as .safetensors."
+        ) from error
+
+
+def _allowed(torch: Any, names: Sequence[str]) -> AbstractContextManager[object]:  # noqa: ANN401 - the module
+    allowed: list[Any] = []
+    for name in names:
+        if name not in SAFE_GLOBALS:
+            raise ConfigError(f"`safe_globals` got {name!r}; expected some of {sorted(SAFE_GLOBALS)}.")
+        module, _, attribute = name.rpartition(".")
+        if name == "numpy.core.multiarray.scalar":  # numpy 2 keeps the old module as an alias that warns
+            module = "numpy._core.multiarray"
+        allowed.append((getattr(import_module(module), attribute), name))
+        if name == "numpy.dtype":
+            allowed += [type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "u1", "?")]
+    context: AbstractContextManager[object] = torch.serialization.safe_globals(allowed)
+    return context
+
+
+def _warn_about_old_torch(path: Path, version: str) -> None:
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if numbers < _OLDEST_SAFE_TORCH:
+        _LOG.warning(
+            "Weights `%s` are pickled and torch is %s; reading such files was hardened in 2.10. Update "
+            "torch, or get "
+            "the tensors as .safetensors.",
+            path,
+            version,
+        )
+
+
+def _import_torch(path: Path) -> Any:  # noqa: ANN401 - the module
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtra(f"Reading `{path}`", "models") from error
+    return torch
+
+
+def _as_torch(arrays: Mapping[str, NDArray[np.float32]]) -> Tensors:
+    torch = _import_torch(Path("untrained weights"))
+    return {key: torch.from_numpy(array) for key, array in arrays.items()}
+
+
+def _as_numpy(path: Path, key: str, tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - a tensor
+    try:
+        array: NDArray[Any] = tensor.numpy()
+    except TypeError as error:
+        raise ConfigError(
+            f"Weights `{path}` hold {key!r} as {tensor.dtype}, which numpy does not have; load them with torch."
+        ) from error
+    return array
+
+
+def match_keys(
+    state: Mapping[str, Any],
+    shapes: Mapping[str, Sequence[int]],
+    *,
+    rename: Mapping[str, str] | Callable[[str], str] | None = None,
+    superfluous: Sequence[str] = (),
+    source: str = "state dict",
+) -> Tensors:
+    """Return the tensors under the network's keys, all of them and no others.
+
+    Args:
+        state: {key of the file: tensor}.
+        shapes: {key of the network: shape}.
+        rename: {key of the file: key of the network} for those that differ, or a function of the key.
+        superfluous: Keys of the file that have no place in the network; ``*`` stands for any text.
+        source: What to call the file in messages.
+
+    Raises:
+        ConfigError: Keys are missing or unexpected, two become one, or shapes differ; the message counts them
+            and names the first.
+
+    Example:
+        >>> match_keys({"net.bias": np.zeros(2)}, {"bias": (2,)}, rename=lambda key: key.removeprefix("net."))
+        {'bias': array([0., 0.])}
+    """
+    to_network = rename if callable(rename) else (lambda key: (rename or {}).get(key, key))
+    matched: Tensors = {}
+    for key, tensor in state.items():
+        if any(fnmatch.fnmatchcase(key, pattern) for pattern in superfluous):
+            continue
+        renamed = to_network(key)
+        if renamed in matched:
+            raise ConfigError(f"Weights `{source}` have two keys for {renamed!r}, one is {key!r}; correct the key map.")
+        matched[renamed] = tensor
+    problems = [
+        _named("missing", [key for key in shapes if key not in matched]),
+        _named("unexpected", [key for key in matched if key not in shapes]),
+        _named(
+            "of another shape",
+            [
+                f"{key} {tuple(tensor.shape)} for {tuple(shapes[key])}"
+                for key, tensor in matched.items()
+                if key in shapes and tuple(tensor.shape) != tuple(shapes[key])
+            ],
+        ),
+    ]
+    if any(problems):
+        raise ConfigError(
+            f"Weights `{source}` do not fit the network: {'; '.join(filter(None, problems))}. "
+            "Check that the file belongs to this network and version."
+        )
+    return {key: matched[key] for key in shapes}
+
+
+def _named(what: str, keys: list[str]) -> str:
+    if not keys:
+        return ""
+    return f"{len(keys)} {what} ({', '.join(keys[:_NAMED])}{', …' if len(keys) > _NAMED else ''})"
+
+
+def untrained_seed() -> int | None:
+    """Return the seed of random weights, or None for trained ones; the only reader of ``ANISORA_UNTRAINED``.
+
+    Raises:
+        ConfigError: The variable is not a whole number.
+    """
+    given = os.environ.get("ANISORA_UNTRAINED", "").strip()
+    if not given:
+        return None
+    if not re.fullmatch(r"\d{1,9}", given):
+        raise ConfigError(f"`ANISORA_UNTRAINED` got {given!r}; expected a seed such as 0, or no value at all.")
+    return int(given)
+
+
+def untrained_digest(seed: int) -> str:
+    """Return what stands in a record for the sha256 of weights that were never trained."""
+    return f"untrained:{UNTRAINED_RULE}:{seed}"
+
+
+def untrained_rule(
+    shapes: Mapping[str, Sequence[int]],
+    *,
+    tag: str,
+    seed: int,
+    gain: float = 1.0,
+    one_dimensional: tuple[float, float] = (1.0, 0.1),
+) -> dict[str, NDArray[np.float32]]:
+    """Draw tensors from seed, tag and key name alone: any library, order and machine gives the same.
+
+    Each is a stream z of its own, RandomState(crc32("seed/tag/key")), standard normal, scaled by what the key
+    names: running variances 1 + 0.1 |z|, running means and embeddings 0.1 z, one-dimensional weights a + b z,
+    biases and scalars 0.02 z, all else gain * z / sqrt(fan-in), where fan-in is the size of one output's row.
+
+    Args:
+        shapes: {key: shape} of the floating-point tensors.
+        tag: Name of the network.
+        seed: The run's seed.
+        gain: Scale of matrices and kernels.
+        one_dimensional: (a, b) for the scales of normalisations and slopes of activations.
+
+    Returns:
+        {key: float32 array}.
+
+    Example:
+        >>> untrained_rule({"layer.bias": (2,)}, tag="net", seed=0)["layer.bias"].shape
+        (2,)
+    """
+    mean, spread = (np.float32(value) for value in one_dimensional)
+    drawn: dict[str, NDArray[np.float32]] = {}
+    for key, shape in shapes.items():
+        size = int(np.prod(tuple(shape), dtype=np.int64))
+        stream = np.random.RandomState(zlib.crc32(f"{seed}/{tag}/{key}".encode()))
+        normal = stream.standard_normal(size).astype(np.float32)
+        if key.endswith("running_var"):
+            normal = np.float32(1.0) + np.float32(0.1) * np.abs(normal)
+        elif key.endswith("running_mean") or any(part in key for part in _EMBEDDINGS):
+            normal = np.float32(0.1) * normal
+        elif len(shape) <= 1:
+            normal = mean + spread * normal if key.endswith("weight") else np.float32(0.02) * normal
+        else:
+            normal = normal * np.float32(gain / np.sqrt(size // shape[0]))
+        drawn[key] = normal.reshape(tuple(shape))
+    return drawn
+
+
+_EMBEDDINGS: Final = (
+    "pos_embed",
+    "positional_embedding",
+    "cls_token",
+    "class_embedding",
+    "token_embedding",
+    "position_emb",
+    "scale_emb",
+    ".cls",
+    "temporal_positional",
+)

@@ -1,0 +1,19 @@
+"""Where finished runs are told by name; nothing here is imported until it is used."""
+
+from typing import Final
+
+__all__ = ["CATALOG"]
+
+CATALOG: Final[dict[str, dict[str, str]]] = {
+    "loggers": {
+        "duckdb": "anisora.leaderboards.store:DuckDBLogger",
+    },
+    "presenters": {
+        "runs": "anisora.leaderboards.presentation:present_runs",
+    },
+    "commands": {
+        "compare": "anisora.leaderboards.commands:compare",
+        "demo": "anisora.leaderboards.commands:demo",
+        "leaderboard": "anisora.leaderboards.commands:leaderboard",
+    },
+}

@@ -1,0 +1,229 @@
+"""Two runs, item by item: by how much they differ, how sure that is, and what else differs between them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from anisora.harness.errors import RecordError
+from anisora.harness.record import RunRecord
+from anisora.harness.runfolder import ScoreRow
+from anisora.harness.stages.aggregate import item_values
+from anisora.harness.statistics import PairedDifference, holm, paired_difference
+from anisora.leaderboards.comparability import REFERENCE_EXEMPT, run_label
+from anisora.leaderboards.selection import check_trained
+from anisora.leaderboards.table import ColumnChoice, TableColumn, columns_of
+
+__all__ = ["Comparison", "MetricComparison", "Side", "Verdict", "compare"]
+
+Side = tuple[RunRecord, Sequence[ScoreRow]]
+"""A run and its rows."""
+
+Verdict = Literal[
+    "left better",
+    "right better",
+    "not distinguishable",
+    "no interval",
+    "no shared items",
+    "no direction without ground truth",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricComparison:
+    """One metric of two runs, in natural units."""
+
+    column: TableColumn
+    left: float | None
+    """Mean over the shared items, each counting once."""
+    right: float | None
+    difference: PairedDifference
+    """Left minus right; of the distances to the ground truth if ``by_distance``."""
+    by_distance: bool
+    corrected_p: float | None
+    """Holm's, over the metrics shown."""
+    wins: int
+    """Items where left is better; greater, where nothing says what is better."""
+    losses: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A paired comparison that can be shown in any style."""
+
+    suite_key: str
+    left: str
+    """The model, with its run id where both sides have one name."""
+    right: str
+    left_run: str
+    right_run: str
+    level: float
+    metrics: tuple[MetricComparison, ...]
+    protocol: tuple[tuple[str, Any, Any], ...]
+    """(field, of left, of right) wherever the protocols differ; empty if they are one."""
+    notes: tuple[str, ...]
+
+
+def compare(
+    left: Side,
+    right: Side,
+    columns: Sequence[ColumnChoice] = (),
+    *,
+    reference: Side | None = None,
+    level: float = 0.95,
+) -> Comparison:
+    """Compare two runs of one suite by the items that both have scored.
+
+    Seeds are averaged within an item first; then every item counts once. Items of one side only are counted
+    and left out. P values are corrected for the number of metrics (Holm); a verdict is given where the
+    corrected one is below ``1 - level``. Differing protocols are not refused here but listed.
+
+    Args:
+        left: Record and rows of a run.
+        right: The same of the other.
+        columns: The metrics to compare; those that both runs have when left out.
+        reference: Record and rows of the ground truth. Where a metric's direction is ``reference``, its
+            distance to the ground truth is compared, smaller being better.
+        level: Coverage of the intervals, between 0 and 1.
+
+    Raises:
+        RecordError: The runs are of different suites, share no metric, disagree on an item's cluster, or one
+            alone has random weights.
+        UnknownNameError: A metric is in neither run.
+    """
+    records = (left[0], right[0])
+    if records[0].suite_key != records[1].suite_key:
+        raise RecordError(
+            f"Runs {run_label(records[0])} and {run_label(records[1])} are of different suites: "
+            f"{records[0].suite_key!r} and {records[1].suite_key!r}; compare runs of one."
+        )
+    check_trained(records)
+    made = columns_of(columns or _shared_metrics(*records), records)
+    truth, notes = _usable_reference(reference, records, made)
+    rows = [_by_metric(part) for part in (left[1], right[1], truth)]
+    metrics = [_compared(column, *(part.get(column.metric, []) for part in rows), level=level) for column in made]
+    corrected = holm([metric.difference.p_value for metric in metrics])
+    names = [record.spec.model for record in records]
+    if names[0] == names[1]:
+        names = [f"{record.spec.model} ({record.run_id})" for record in records]
+    differing = records[0].protocol.differences(records[1].protocol, [column.metric for column in made])
+    return Comparison(
+        suite_key=records[0].suite_key,
+        left=names[0],
+        right=names[1],
+        left_run=records[0].run_id,
+        right_run=records[1].run_id,
+        level=level,
+        metrics=tuple(
+            replace(metric, corrected_p=p, verdict=_verdict(metric, p, 1 - level))
+            for metric, p in zip(metrics, corrected, strict=True)
+        ),
+        protocol=tuple((field, mine, theirs) for field, (mine, theirs) in differing.items()),
+        notes=tuple(notes),
+    )
+
+
+def _shared_metrics(left: RunRecord, right: RunRecord) -> list[str]:
+    theirs = {result.metric for result in right.results}
+    shared = [result.metric for result in left.results if result.metric in theirs]
+    if not shared:
+        raise RecordError(
+            f'Runs {run_label(left)} and {run_label(right)} have no metric in common; run "anisora rescore" to add one.'
+        )
+    return shared
+
+
+def _usable_reference(
+    reference: Side | None, records: Sequence[RunRecord], columns: Sequence[TableColumn]
+) -> tuple[Sequence[ScoreRow], list[str]]:
+    """Return the rows of a ground truth that was scored as both runs were, else none and why."""
+    metrics = [column.metric for column in columns if column.direction == "reference"]
+    if reference is None or not metrics:
+        return (), []
+    differing = sorted(
+        {
+            field
+            for record in records
+            for field in reference[0].protocol.differences(record.protocol, metrics)
+            if field not in REFERENCE_EXEMPT
+        }
+    )
+    if differing:
+        fields = ", ".join(f"`{field}`" for field in differing)
+        return (), [f"The ground truth run {reference[0].run_id} differs in {fields} and is not used."]
+    return reference[1], []
+
+
+def _compared(
+    column: TableColumn,
+    left: Sequence[ScoreRow],
+    right: Sequence[ScoreRow],
+    truth: Sequence[ScoreRow],
+    *,
+    level: float,
+) -> MetricComparison:
+    mine, theirs, true = (_values(rows) for rows in (left, right, truth))
+    clusters = _clusters(left, right)
+    shared = sorted(mine.keys() & theirs.keys())
+    by_distance = column.direction == "reference" and bool(true)
+    if by_distance:
+        compared = paired_difference(_distances(mine, true), _distances(theirs, true), clusters, level)
+    else:
+        compared = paired_difference(mine, theirs, clusters, level)
+    lower_is_better = by_distance or column.direction == "lower"
+    return MetricComparison(
+        column=column,
+        left=_mean(mine, shared),
+        right=_mean(theirs, shared),
+        difference=compared,
+        by_distance=by_distance,
+        corrected_p=None,
+        wins=compared.losses if lower_is_better else compared.wins,
+        losses=compared.wins if lower_is_better else compared.losses,
+        verdict="no interval",
+    )
+
+
+def _by_metric(rows: Sequence[ScoreRow]) -> dict[str, list[ScoreRow]]:
+    found: dict[str, list[ScoreRow]] = {}
+    for row in rows:
+        found.setdefault(row.metric, []).append(row)
+    return found
+
+
+def _values(rows: Sequence[ScoreRow]) -> dict[str, float]:
+    return {item: value for item, (value, _) in item_values(rows).items()}
+
+
+def _distances(values: Mapping[str, float], truth: Mapping[str, float]) -> dict[str, float]:
+    return {item: abs(value - truth[item]) for item, value in values.items() if item in truth}
+
+
+def _mean(values: Mapping[str, float], items: Sequence[str]) -> float | None:
+    return math.fsum(values[item] for item in items) / len(items) if items else None
+
+
+def _clusters(left: Sequence[ScoreRow], right: Sequence[ScoreRow]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for row in (*left, *right):
+        if found.setdefault(row.item_id, row.cluster) != row.cluster:
+            raise RecordError(
+                f"Item {row.item_id!r} is in the cluster {found[row.item_id]!r} in one run and in "
+                f"{row.cluster!r} in the other; score both against the same suite."
+            )
+    return found
+
+
+def _verdict(metric: MetricComparison, corrected_p: float | None, error: float) -> Verdict:
+    value = metric.difference.estimate.value
+    if value is None:
+        return "no shared items"
+    if metric.column.direction == "reference" and not metric.by_distance:
+        return "no direction without ground truth"
+    if corrected_p is None:
+        return "no interval"
+    if corrected_p >= error or value == 0:
+        return "not distinguishable"
+    lower_is_better = metric.by_distance or metric.column.direction == "lower"
+    return "left better" if (value < 0) == lower_is_better else "right better"

@@ -1,0 +1,325 @@
+"""Tables and comparisons as text, Markdown, LaTeX, CSV and JSON: pure functions of the values."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, get_args
+
+from anisora.harness.errors import ConfigError
+from anisora.leaderboards.comparability import shortened
+from anisora.leaderboards.compare import Comparison, MetricComparison
+from anisora.leaderboards.footnotes import STAR
+from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn, tidy_rows
+from anisora.leaderboards.typeset import csv_text, latex, markdown, markdown_grid, text_grid
+
+__all__ = ["STYLES", "Style", "render", "render_comparison"]
+
+Style = Literal["text", "markdown", "latex", "csv", "json"]
+STYLES: Final[tuple[str, ...]] = get_args(Style)
+
+_MISSING: Final = "-"
+
+
+def render(table: LeaderboardTable, style: Style = "text") -> str:
+    """Write a table.
+
+    Text, Markdown and LaTeX have one row a run, with printed values; CSV has one line per run and metric and
+    JSON everything, both in natural units.
+
+    Raises:
+        ConfigError: The style is not one of STYLES.
+    """
+    writers: dict[str, Callable[[LeaderboardTable], str]] = {
+        "text": _text,
+        "markdown": _markdown,
+        "latex": _latex,
+        "json": _json,
+        "csv": lambda it: csv_text(tidy_rows(it)),
+    }
+    if style not in writers:
+        raise ConfigError(f"`--format` got {style!r}; expected one of {', '.join(STYLES)}.")
+    return writers[style](table)
+
+
+def _name(table: LeaderboardTable, row: Row) -> str:
+    untrained = "" if row.untrained is None else " [UNTRAINED]"
+    return f"{row.model}{table.marks(row)}{untrained}"
+
+
+def _number(column: TableColumn, cell: Cell) -> str:
+    return _MISSING if cell.value is None else column.format(cell.value) + (STAR if cell.above_reference else "")
+
+
+def _interval(column: TableColumn, cell: Cell) -> str:
+    if cell.low is None or cell.high is None:
+        return ""
+    return f"[{column.format(cell.low)}, {column.format(cell.high)}]"
+
+
+def _own_coverage(row: Row, cell: Cell) -> str:
+    """Return the coverage of a cell where it is not that of its row."""
+    covered = (cell.scored, cell.items)
+    return "" if covered == row.coverage or cell.value is None else f"({cell.scored}/{cell.items})"
+
+
+def _coverage(row: Row) -> str:
+    scored, items = row.coverage
+    return f"{scored}/{items}"
+
+
+def _header(table: LeaderboardTable) -> list[str]:
+    return ["Model", *(f"{column.header} {column.arrow}".rstrip() for column in table.columns), "Items"]
+
+
+def _groups(table: LeaderboardTable) -> list[list[Row]]:
+    generated = [row for row in table.rows if not row.reference]
+    return [generated, [row for row in table.rows if row.reference]]
+
+
+def _text(table: LeaderboardTable) -> str:
+    def cells(row: Row) -> list[str]:
+        made = [
+            " ".join(
+                filter(
+                    None,
+                    (
+                        "*" * cell.best + _number(column, cell),
+                        _interval(column, cell),
+                        _own_coverage(row, cell),
+                    ),
+                )
+            )
+            for column, cell in zip(table.columns, row.cells, strict=True)
+        ]
+        return [_name(table, row), *made, _coverage(row)]
+
+    groups = [[cells(row) for row in group] for group in _groups(table)]
+    best = ["* best in its column."] if any(cell.best for row in table.rows for cell in row.cells) else []
+    return _lines(table.title, "", *text_grid(_header(table), groups), "", *best, *table.footnotes)
+
+
+def _markdown(table: LeaderboardTable) -> str:
+    def cells(row: Row) -> list[str]:
+        made = []
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            number = markdown(_number(column, cell))
+            number = f"**{number}**" if cell.best else number
+            small = " ".join(filter(None, (_interval(column, cell), _own_coverage(row, cell))))
+            made.append(f"{number} <sub>{markdown(small)}</sub>" if small else number)
+        name = markdown(_name(table, row))
+        return [f"*{name}*" if row.reference else name, *made, _coverage(row)]
+
+    # Markdown knows no rule inside a table: an empty row stands between the systems and the ground truth.
+    generated, truth = ([cells(row) for row in group] for group in _groups(table))
+    header = [markdown(cell) for cell in _header(table)]
+    apart = [[""] * len(header)] if generated and truth else []
+    grid = markdown_grid(header, [*generated, *apart, *truth])
+    return _lines(f"### {markdown(table.title)}", "", *grid, "", *(f"- {markdown(note)}" for note in table.footnotes))
+
+
+def _latex(table: LeaderboardTable) -> str:
+    def line(row: Row) -> str:
+        made = []
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            number = latex(_number(column, cell)) if cell.value is not None else "--"
+            number = rf"\textbf{{{number}}}" if cell.best else number
+            small = " ".join(filter(None, (_interval(column, cell), _own_coverage(row, cell))))
+            made.append(rf"{number} {{\tiny {latex(small)}}}" if small else number)
+        return rf"{' & '.join([latex(_name(table, row)), *made, _coverage(row)])} \\"
+
+    generated, truth = _groups(table)
+    return _lines(
+        "% needs \\usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{latex(table.title)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) + 1)}}}",
+        r"\toprule",
+        rf"{' & '.join(latex(cell) for cell in _header(table))} \\",
+        r"\midrule",
+        *(line(row) for row in generated),
+        *([r"\midrule"] if generated and truth else []),
+        *(line(row) for row in truth),
+        r"\bottomrule",
+        r"\end{tabular}",
+        *(rf"\par{{\footnotesize {latex(note)}}}" for note in table.footnotes),
+        r"\end{table}",
+    )
+
+
+def _json(table: LeaderboardTable) -> str:
+    content = {
+        "title": table.title,
+        "suite": table.suite_key,
+        "columns": [dataclasses.asdict(column) for column in table.columns],
+        "rows": [_json_row(table, row) for row in table.rows],
+        "daggers": [{"field": field, "mark": mark} for field, mark in table.daggers],
+        "footnotes": table.footnotes,
+    }
+    return _dumped(content)
+
+
+def _json_row(table: LeaderboardTable, row: Row) -> dict[str, Any]:
+    printed = [
+        {**dataclasses.asdict(cell), "printed": _MISSING if cell.value is None else column.format(cell.value)}
+        for column, cell in zip(table.columns, row.cells, strict=True)
+    ]
+    return {**dataclasses.asdict(row), "marks": table.marks(row), "cells": printed}
+
+
+def render_comparison(comparison: Comparison, style: Style = "text") -> str:
+    """Write a comparison as text, Markdown, CSV or JSON.
+
+    Raises:
+        ConfigError: There is no such style for comparisons.
+    """
+    writers: dict[str, Callable[[Comparison], str]] = {
+        "text": _comparison_text,
+        "markdown": _comparison_markdown,
+        "json": _comparison_json,
+        "csv": lambda it: csv_text([_tidy_metric(it, metric) for metric in it.metrics]),
+    }
+    if style not in writers:
+        raise ConfigError(f"`--format` got {style!r}; expected one of {', '.join(writers)} for a comparison.")
+    return writers[style](comparison)
+
+
+def _comparison_header(comparison: Comparison) -> list[str]:
+    return [
+        "Metric",
+        comparison.left,
+        comparison.right,
+        "Difference",
+        f"{100 * comparison.level:g} % interval",
+        "p (Holm)",
+        "Better/worse/equal",
+        "Items",
+        "Verdict",
+    ]
+
+
+def _comparison_row(metric: MetricComparison) -> list[str]:
+    column, found = metric.column, metric.difference
+    estimate = found.estimate
+
+    def number(value: float | None) -> str:
+        return _MISSING if value is None else column.format(value)
+
+    interval = _MISSING
+    if estimate.low is not None and estimate.high is not None:
+        interval = f"[{column.format(estimate.low)}, {column.format(estimate.high)}]"
+    items = f"{found.items}"
+    if found.only_left or found.only_right:
+        items += f" (+{found.only_left}/{found.only_right})"
+    return [
+        f"{column.header} {column.arrow}".rstrip(),
+        number(metric.left),
+        number(metric.right),
+        number(estimate.value),
+        interval,
+        _p_text(metric.corrected_p),
+        f"{metric.wins}/{metric.losses}/{found.ties}",
+        items,
+        metric.verdict,
+    ]
+
+
+def _p_text(value: float | None) -> str:
+    if value is None:
+        return _MISSING
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _comparison_notes(comparison: Comparison) -> list[str]:
+    metrics = comparison.metrics
+    notes = [
+        "Difference: left minus right over the items that both scored, seeds averaged, each item counting "
+        f"once. Intervals are of one metric each; p is corrected for {len(metrics)}."
+    ]
+    distances = [metric.column.header for metric in metrics if metric.by_distance]
+    if distances:
+        notes.append(f"→ {', '.join(distances)}: the difference is of distances to the ground truth; less is better.")
+    if any(metric.difference.only_left or metric.difference.only_right for metric in metrics):
+        notes.append("Items (+a/b): a more are scored only on the left and b only on the right; they do not count.")
+    reasons: dict[str, list[str]] = {}
+    for metric in metrics:
+        if metric.difference.estimate.low is None:
+            reasons.setdefault(metric.difference.estimate.note, []).append(metric.column.header)
+    notes += [f"No interval for {', '.join(headers)}: {note}." for note, headers in reasons.items()]
+    notes += comparison.notes
+    for field, mine, theirs in comparison.protocol:
+        left, right = shortened(mine, theirs)
+        notes.append(f"The protocols differ in `{field}`: {left} on the left, {right} on the right.")
+    return notes if comparison.protocol else [*notes, "The protocols are the same."]
+
+
+def _comparison_title(comparison: Comparison) -> str:
+    return f"{comparison.suite_key}: {comparison.left} against {comparison.right}"
+
+
+def _comparison_text(comparison: Comparison) -> str:
+    grid = text_grid(_comparison_header(comparison), [[_comparison_row(metric) for metric in comparison.metrics]])
+    return _lines(_comparison_title(comparison), "", *grid, "", *_comparison_notes(comparison))
+
+
+def _comparison_markdown(comparison: Comparison) -> str:
+    rows = [[markdown(cell) for cell in _comparison_row(metric)] for metric in comparison.metrics]
+    grid = markdown_grid([markdown(cell) for cell in _comparison_header(comparison)], rows)
+    notes = (f"- {markdown(note)}" for note in _comparison_notes(comparison))
+    return _lines(f"### {markdown(_comparison_title(comparison))}", "", *grid, "", *notes)
+
+
+def _tidy_metric(comparison: Comparison, metric: MetricComparison) -> dict[str, Any]:
+    found, estimate = metric.difference, metric.difference.estimate
+    return {
+        "suite": comparison.suite_key,
+        "left": comparison.left,
+        "right": comparison.right,
+        "metric": metric.column.metric,
+        "direction": metric.column.direction,
+        "left_mean": metric.left,
+        "right_mean": metric.right,
+        "difference": estimate.value,
+        "by_distance": metric.by_distance,
+        "low": estimate.low,
+        "high": estimate.high,
+        "level": estimate.level,
+        "interval": estimate.method,
+        "note": estimate.note,
+        "standard_error": estimate.standard_error,
+        "p": found.p_value,
+        "corrected_p": metric.corrected_p,
+        "better": metric.wins,
+        "worse": metric.losses,
+        "equal": found.ties,
+        "items": found.items,
+        "clusters": estimate.clusters,
+        "only_left": found.only_left,
+        "only_right": found.only_right,
+        "verdict": metric.verdict,
+    }
+
+
+def _comparison_json(comparison: Comparison) -> str:
+    content = {
+        "suite": comparison.suite_key,
+        "left": comparison.left,
+        "right": comparison.right,
+        "left_run": comparison.left_run,
+        "right_run": comparison.right_run,
+        "level": comparison.level,
+        "correction": "holm",
+        "metrics": [_tidy_metric(comparison, metric) for metric in comparison.metrics],
+        "protocol": [{"field": field, "left": mine, "right": theirs} for field, mine, theirs in comparison.protocol],
+        "notes": _comparison_notes(comparison),
+    }
+    return _dumped(content)
+
+
+def _dumped(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _lines(*lines: str) -> str:
+    text: Sequence[str] = [line.rstrip() for line in lines]
+    return "\n".join(text).rstrip("\n") + "\n"

@@ -1,0 +1,72 @@
+-- The leaderboard is derived from run folders: nothing is kept here that they do not hold.
+
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+
+CREATE TABLE run (
+    run_id          VARCHAR PRIMARY KEY,  -- makes two connections that add one run at once conflict instead of doubling it
+    suite_key       VARCHAR NOT NULL,     -- suite@version, with :track if any
+    suite           VARCHAR NOT NULL,
+    suite_version   INTEGER NOT NULL,
+    track           VARCHAR,
+    model           VARCHAR NOT NULL,
+    model_spec      VARCHAR NOT NULL,
+    status          VARCHAR NOT NULL,     -- ok, partial, failed
+    started         VARCHAR NOT NULL,     -- ISO 8601, UTC
+    finished        VARCHAR NOT NULL,
+    protocol_digest VARCHAR NOT NULL,
+    reference       BOOLEAN NOT NULL,     -- ground truth
+    untrained       VARCHAR,              -- rule and seed of random weights; null for trained ones
+    items           BIGINT NOT NULL,      -- planned
+    errors          BIGINT NOT NULL,
+    folder          VARCHAR NOT NULL,
+    record          VARCHAR NOT NULL      -- the whole record.json
+);
+
+CREATE TABLE result (
+    run_id          VARCHAR NOT NULL,
+    metric          VARCHAR NOT NULL,
+    version         BIGINT NOT NULL,
+    direction       VARCHAR NOT NULL,     -- higher, lower, reference
+    value           DOUBLE,               -- natural units; null when nothing could be scored
+    low             DOUBLE,
+    high            DOUBLE,
+    level           DOUBLE NOT NULL,
+    interval_method VARCHAR NOT NULL,
+    interval_note   VARCHAR NOT NULL,
+    standard_error  DOUBLE,
+    scored          BIGINT NOT NULL,
+    unscored        BIGINT NOT NULL,
+    errors          BIGINT NOT NULL,
+    clusters        BIGINT NOT NULL
+);
+
+-- No key on scores: it would make the file eight times larger, and a run is always replaced as a whole.
+CREATE TABLE score (
+    run_id         VARCHAR NOT NULL,
+    item_id        VARCHAR NOT NULL,
+    seed           BIGINT NOT NULL,
+    cluster        VARCHAR NOT NULL,
+    metric         VARCHAR NOT NULL,
+    metric_version BIGINT NOT NULL,
+    value          DOUBLE,
+    weight         DOUBLE NOT NULL,
+    status         VARCHAR NOT NULL,      -- ok, unscored, error
+    note           VARCHAR NOT NULL
+);
+
+-- The newest run that did not fail, of each model under each protocol.
+CREATE VIEW latest AS
+SELECT * FROM run
+WHERE status <> 'failed'
+QUALIFY row_number() OVER (PARTITION BY suite_key, model, protocol_digest ORDER BY finished DESC, run_id DESC) = 1;
+
+-- One line per model and metric, of the newest runs.
+CREATE VIEW cell AS
+SELECT latest.suite_key, latest.model, latest.reference, latest.untrained, latest.protocol_digest, latest.items, result.*
+FROM latest JOIN result USING (run_id);
+
+-- What went wrong, item by item.
+CREATE VIEW error AS
+SELECT run.suite_key, run.model, score.run_id, score.item_id, score.seed, score.metric, score.note
+FROM score JOIN run USING (run_id)
+WHERE score.status = 'error';

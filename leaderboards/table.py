@@ -1,0 +1,359 @@
+"""From run records to the table of a suite, as a value: rows, cells, marks and footnotes.
+
+How it looks is the business of ``render``.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from anisora.harness.errors import RecordError, UnknownNameError
+from anisora.harness.protocols import Direction
+from anisora.harness.record import MetricResult, RunRecord
+from anisora.leaderboards.comparability import FieldDifference, check_comparable, dagger
+from anisora.leaderboards.footnotes import footnotes_of
+from anisora.leaderboards.selection import select_runs
+
+__all__ = [
+    "Cell",
+    "ColumnChoice",
+    "ColumnLike",
+    "LeaderboardTable",
+    "Row",
+    "TableColumn",
+    "build_table",
+    "columns_of",
+    "tidy_rows",
+]
+
+
+class ColumnLike(Protocol):
+    """A column as a suite declares it."""
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric."""
+        ...
+
+    @property
+    def header(self) -> str:
+        """What stands above the column."""
+        ...
+
+    @property
+    def scale(self) -> float:
+        """Printed is the natural value times this."""
+        ...
+
+    @property
+    def decimals(self) -> int:
+        """Printed digits after the point."""
+        ...
+
+
+ColumnChoice = ColumnLike | str
+"""A column of a suite, or just the name of a metric."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableColumn:
+    """A metric as a column."""
+
+    metric: str
+    header: str
+    direction: Direction | None
+    """None where no run has the metric."""
+    scale: float = 1.0
+    """Printed is the natural value times this."""
+    decimals: int = 3
+
+    @property
+    def arrow(self) -> str:
+        """Which way is better: up, down, or towards the ground truth."""
+        return {"higher": "↑", "lower": "↓", "reference": "→", None: ""}[self.direction]
+
+    def format(self, value: float) -> str:
+        """Write a natural value as printed; zero has no sign."""
+        text = f"{value * self.scale:.{self.decimals}f}"
+        return text.removeprefix("-") if float(text) == 0 else text
+
+    def printed(self, value: float) -> float:
+        """Return a natural value at the precision of print, where ties are decided."""
+        return float(self.format(value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One number with its interval and its coverage, in natural units."""
+
+    metric: str
+    value: float | None = None
+    """None where the run does not have the metric or could score nothing: shown as "-", never as zero."""
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.95
+    interval: str = ""
+    """How the interval was made; empty where there is none."""
+    note: str = ""
+    """Why there is no value or no interval."""
+    standard_error: float | None = None
+    scored: int = 0
+    unscored: int = 0
+    errors: int = 0
+    items: int = 0
+    """Planned, of which ``scored`` have a value."""
+    clusters: int = 0
+    best: bool = False
+    above_reference: bool = False
+    """Better than the ground truth, which deserves suspicion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One run."""
+
+    run_id: str
+    model: str
+    cells: tuple[Cell, ...]
+    protocol_digest: str
+    finished: str
+    reference: bool = False
+    untrained: str | None = None
+    daggers: tuple[str, ...] = ()
+    """Protocol fields in which the run differs from most."""
+
+    @property
+    def coverage(self) -> tuple[int, int]:
+        """Return (scored, planned) items of most cells; a cell that has another coverage tells its own."""
+        counts = Counter((cell.scored, cell.items) for cell in self.cells if cell.value is not None)
+        return max(
+            counts,
+            key=lambda pair: (counts[pair], pair),
+            default=(0, self.cells[0].items if self.cells else 0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderboardTable:
+    """A table that can be shown in any style."""
+
+    title: str
+    suite_key: str
+    columns: tuple[TableColumn, ...]
+    rows: tuple[Row, ...]
+    """Ground truth comes last."""
+    daggers: tuple[tuple[str, str], ...]
+    """(protocol field, mark) of the differences that were allowed."""
+    footnotes: tuple[str, ...]
+
+    def marks(self, row: Row) -> str:
+        """Return the daggers of a row."""
+        return "".join(mark for field, mark in self.daggers if field in row.daggers)
+
+
+def build_table(
+    records: Sequence[RunRecord],
+    columns: Sequence[ColumnChoice] = (),
+    *,
+    title: str = "",
+    models: Sequence[str] = (),
+    allow_diff: Collection[str] = (),
+    show_untrained: bool = False,
+    sort_by: str | None = None,
+) -> LeaderboardTable:
+    """Build the table of one suite.
+
+    Runs whose protocols differ are refused unless the field is in ``allow_diff``; then the runs that differ
+    from most carry a dagger. Of several runs of a model under one protocol the fullest counts, then the
+    newest. Ground truth is apart and never best; it may differ in the fields of ``REFERENCE_EXEMPT``. The
+    best value of each column is marked where there are two or more to choose from; all that print alike are
+    best.
+
+    Args:
+        records: Runs of one suite.
+        columns: What to show, as a suite declares it or by metric name; all metrics when left out.
+        title: Above the table; the suite key when left out.
+        models: Model names or run ids, in the order wanted; all when left out.
+        allow_diff: Protocol fields that may differ: ``encoder``, or ``metric.field``.
+        show_untrained: Show runs of random weights, and no others.
+        sort_by: The metric that orders the rows, best first; by name when left out.
+
+    Raises:
+        RecordError: There is nothing to show, or the runs may not share a table.
+        UnknownNameError: A model, metric or field is not there.
+    """
+    metrics = [column if isinstance(column, str) else column.metric for column in columns] or _metrics_of(records)
+    selection = select_runs(records, metrics, models=models, show_untrained=show_untrained)
+    shown = selection.shown
+    made = columns_of(columns or metrics, shown)
+    differences = check_comparable(shown, metrics, allow_diff)
+    rows = tuple(_row(record, made, differences) for record in shown)
+    rows = _marked(rows, made)
+    if sort_by is not None:
+        rows = _sorted_by(rows, made, sort_by)
+    elif not models:
+        rows = tuple(sorted(rows, key=lambda row: (row.reference, row.model, row.finished, row.run_id)))
+    rows = tuple(sorted(rows, key=lambda row: row.reference))
+    table = LeaderboardTable(
+        title=title or shown[0].suite_key,
+        suite_key=shown[0].suite_key,
+        columns=made,
+        rows=rows,
+        footnotes=(),
+        daggers=tuple((difference.field, dagger(index)) for index, difference in enumerate(differences)),
+    )
+    return replace(table, footnotes=footnotes_of(table, differences, selection))
+
+
+def columns_of(columns: Sequence[ColumnChoice], records: Sequence[RunRecord]) -> tuple[TableColumn, ...]:
+    """Complete columns with the direction that the runs tell.
+
+    Raises:
+        RecordError: Two runs disagree on the direction of a metric.
+        UnknownNameError: A metric given by name is in no run.
+    """
+    directions: dict[str, Direction] = {}
+    for record in records:
+        for result in record.results:
+            if directions.setdefault(result.metric, result.direction) != result.direction:
+                raise RecordError(
+                    f"Metric `{result.metric}` is {result.direction!r} in run `{record.run_id}` and "
+                    f"{directions[result.metric]!r} in another; score one of them again."
+                )
+    made = []
+    for column in columns:
+        if isinstance(column, str):
+            if column not in directions:
+                hint = f"The runs have: {', '.join(sorted(directions)) or 'no metric'}."
+                raise UnknownNameError("metric", column, directions, hint)
+            made.append(TableColumn(metric=column, header=column, direction=directions[column]))
+        else:
+            made.append(
+                TableColumn(
+                    metric=column.metric,
+                    header=column.header,
+                    scale=column.scale,
+                    decimals=column.decimals,
+                    direction=directions.get(column.metric),
+                )
+            )
+    return tuple(made)
+
+
+def _metrics_of(records: Sequence[RunRecord]) -> list[str]:
+    return list(dict.fromkeys(result.metric for record in records for result in record.results))
+
+
+def _row(record: RunRecord, columns: Sequence[TableColumn], differences: Sequence[FieldDifference]) -> Row:
+    return Row(
+        run_id=record.run_id,
+        model=record.spec.model,
+        reference=record.reference,
+        untrained=record.untrained,
+        finished=record.finished,
+        protocol_digest=record.protocol.digest,
+        cells=tuple(_cell(record, column.metric) for column in columns),
+        daggers=tuple(difference.field for difference in differences if difference.differs(record)),
+    )
+
+
+def _cell(record: RunRecord, metric: str) -> Cell:
+    result: MetricResult | None = record.result(metric)
+    if result is None:
+        return Cell(metric=metric, items=record.items, note=record.excluded.get(metric, "not in this run"))
+    return Cell(
+        metric=metric,
+        value=result.value,
+        low=result.low,
+        high=result.high,
+        level=result.level,
+        interval=result.interval,
+        note=result.interval_note,
+        standard_error=result.standard_error,
+        scored=result.scored,
+        unscored=result.unscored,
+        errors=result.errors,
+        items=record.items,
+        clusters=result.clusters,
+    )
+
+
+def _marked(rows: tuple[Row, ...], columns: Sequence[TableColumn]) -> tuple[Row, ...]:
+    """Mark the best cells, and those that beat the ground truth."""
+    cells = [list(row.cells) for row in rows]
+    for at, column in enumerate(columns):
+        truth = next((row.cells[at].value for row in rows if row.reference), None)
+        rank = {
+            index: rank
+            for index, row in enumerate(rows)
+            if not row.reference and (rank := _badness(column, row.cells[at].value, truth)) is not None
+        }
+        best = min(rank.values(), default=None) if len(rank) > 1 else None
+        limit = None if column.direction == "reference" else _badness(column, truth, truth)
+        for index, badness in rank.items():
+            above = limit is not None and badness < limit
+            cells[index][at] = replace(cells[index][at], best=badness == best, above_reference=above)
+    return tuple(replace(row, cells=tuple(mine)) for row, mine in zip(rows, cells, strict=True))
+
+
+def _badness(column: TableColumn, value: float | None, truth: float | None) -> float | None:
+    """Return a number that is less for better values, as precise as print; None where there is no better."""
+    if value is None or column.direction is None:
+        return None
+    if column.direction == "reference":
+        return None if truth is None else column.printed(abs(value - truth))
+    return -column.printed(value) if column.direction == "higher" else column.printed(value)
+
+
+def _sorted_by(rows: tuple[Row, ...], columns: Sequence[TableColumn], metric: str) -> tuple[Row, ...]:
+    at = next((index for index, column in enumerate(columns) if column.metric == metric), None)
+    if at is None:
+        known = [column.metric for column in columns]
+        raise UnknownNameError("column", metric, known, f"The table has: {', '.join(known)}.")
+    truth = next((row.cells[at].value for row in rows if row.reference), None)
+
+    def order(row: Row) -> tuple[bool, float, str, str]:
+        badness = _badness(columns[at], row.cells[at].value, truth)
+        return badness is None, badness or 0.0, row.model, row.run_id
+
+    return tuple(sorted(rows, key=order))
+
+
+def tidy_rows(table: LeaderboardTable) -> list[dict[str, Any]]:
+    """Return one mapping per row and column, in natural units, with everything a cell holds."""
+    found = []
+    for row in table.rows:
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            found.append(_tidy(table, row, column, cell))
+    return found
+
+
+def _tidy(table: LeaderboardTable, row: Row, column: TableColumn, cell: Cell) -> dict[str, Any]:
+    return {
+        "suite": table.suite_key,
+        "model": row.model,
+        "run_id": row.run_id,
+        "reference": row.reference,
+        "untrained": row.untrained,
+        "metric": column.metric,
+        "header": column.header,
+        "direction": column.direction,
+        "value": cell.value,
+        "low": cell.low,
+        "high": cell.high,
+        "level": cell.level,
+        "interval": cell.interval,
+        "note": cell.note,
+        "standard_error": cell.standard_error,
+        "scored": cell.scored,
+        "items": cell.items,
+        "unscored": cell.unscored,
+        "errors": cell.errors,
+        "clusters": cell.clusters,
+        "best": cell.best,
+        "above_reference": cell.above_reference,
+        "differs_in": " ".join(row.daggers),
+        "protocol_digest": row.protocol_digest,
+        "finished": row.finished,
+    }

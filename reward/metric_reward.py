@@ -1,0 +1,318 @@
+"""Any metrics as a reward: what a trainer maximises is what a leaderboard prints.
+
+The videos of a batch go through the registered metrics and the feature store that evaluation uses, so the
+score of a frame tensor is, bit for bit, the score of a lossless file of those frames.
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anisora.harness.errors import AnisoraError, ConfigError, DataError
+from anisora.harness.protocols import Direction, RewardBatch, RewardInfo, RewardModel
+from anisora.harness.record import digest_of
+from anisora.harness.registry import Spec, registry
+from anisora.harness.types import Clip, Condition, FrameArray, Frames, Generation, Sample, Score, VideoSource
+
+if TYPE_CHECKING:
+    from anisora.harness.features import FeatureStore
+
+__all__ = ["MetricReward", "as_scores", "reward"]
+
+_FPS_TOLERANCE = 0.01  # 23.976 may be called 24
+_DEFAULT_WEIGHTS: Mapping[Direction, float] = {"higher": 1.0, "lower": -1.0}
+
+
+class MetricReward:
+    """A weighted mean of metrics, for trainers.
+
+    total = sum(w_i * metric_i) / sum(|w_i|), in the metrics' natural units. A metric of which less is better
+    enters with a negative weight; one whose best value is the ground truth's needs a weight from the user,
+    since "more" is not "better".
+
+    Example:
+        >>> with MetricReward({"temporal_flickering": 1.0, "warping_error": -0.5}) as judge:
+        ...     batch = judge(videos, ["a girl runs"] * len(videos), fps=16)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        metrics: Mapping[str, float | None] | Sequence[str],
+        *,
+        name: str = "metric_reward",
+        features: "FeatureStore | None" = None,
+    ) -> None:
+        """Make the metrics and settle their weights; nothing is decoded or loaded yet.
+
+        Args:
+            metrics: {metric: weight}, or names. A weight of None, and a bare name, is +1 where higher is
+                better and -1 where lower is.
+            name: What to call the reward in tables.
+            features: The store to use; None makes one with its own decoder, closed with the reward.
+
+        Raises:
+            UnknownNameError: A metric is not registered.
+            ConfigError: No metric, a weight of zero or not finite, or a ``reference`` metric without a
+                weight.
+            WeightsMissing: Weight files of an extractor are not there.
+        """
+        from anisora.harness.stages.plan import plan_metrics
+
+        asked: Mapping[str, float | None] = metrics if isinstance(metrics, Mapping) else dict.fromkeys(metrics)
+        if not asked or isinstance(metrics, str):
+            raise ConfigError(f"`metrics` got {metrics!r}; expected at least one metric name, such as ['psnr'].")
+        self._plan = plan_metrics(list(asked), [], leave_out=False)
+        self._weights = {
+            metric: _weight(metric, self._plan.metrics[metric].info.direction, weight)
+            for metric, weight in asked.items()
+        }
+        self._name = name
+        self._features = features
+        self._owns_features = features is None
+
+    @property
+    def info(self) -> RewardInfo:
+        """Name, dimensions, weights and the fingerprint of everything that can change a number."""
+        fingerprint = digest_of({"metrics": dict(self._plan.protocol), "weights": self._weights})
+        return RewardInfo(
+            name=self._name,
+            dimensions=tuple(self._weights),
+            weights=tuple(self._weights.values()),
+            fingerprint=fingerprint,
+        )
+
+    def __enter__(self) -> Self:
+        """Use as a context manager; leaving ends the decoder processes."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """End the decoder processes, unless the store was given."""
+        if self._features is not None and self._owns_features:
+            self._features.pool.close()
+            self._features = None
+
+    def __call__(
+        self,
+        videos: Any,  # noqa: ANN401 - a torch tensor, a numpy array or paths
+        prompts: Sequence[str],
+        images: Sequence[Condition] | None = None,
+        *,
+        fps: float,
+        ground_truth: Sequence[Clip | None] | None = None,
+    ) -> RewardBatch:
+        """Score a batch.
+
+        Args:
+            videos: (B, T, 3, H, W) uint8, a torch tensor on any device or a numpy array; or B paths of files.
+            prompts: One a video.
+            images: The conditioning of each video, for metrics that need it.
+            fps: Frame rate of the tensor. Files that carry a frame rate of their own must agree with it.
+            ground_truth: The clip that each video is compared with, for metrics that need it.
+
+        Returns:
+            total, dimensions and valid as arrays of the kind given in ``videos`` (numpy for paths); NaN where
+            a metric did not apply, with the reason in ``scores[i][metric].note``.
+
+        Raises:
+            DataError: The layout, the frame rate or the number of prompts, images or clips is wrong.
+        """
+        started = time.perf_counter()
+        sources = _sources(videos, fps)
+        _check_length("prompts", prompts, len(sources))
+        _check_length("images", images, len(sources))
+        _check_length("ground_truth", ground_truth, len(sources))
+        rows: list[dict[str, Score]] = []
+        for index, source in enumerate(sources):
+            sample = Sample(
+                id=str(index),
+                prompt=prompts[index],
+                condition=images[index] if images else Condition(),
+                ground_truth=ground_truth[index] if ground_truth else None,
+            )
+            rows.append(self._score(Generation(sample=sample, clip=source, model=self._name), float(fps)))
+        dimensions = {
+            metric: np.array([_number(row[metric].value) for row in rows], np.float64) for metric in self._weights
+        }
+        scale = sum(abs(weight) for weight in self._weights.values())
+        total = np.sum([self._weights[metric] * values for metric, values in dimensions.items()], axis=0) / scale
+        convert = _converter(videos)
+        return RewardBatch(
+            total=convert(total.astype(np.float32)),
+            dimensions={metric: convert(values.astype(np.float32)) for metric, values in dimensions.items()},
+            valid=convert(np.isfinite(total)),
+            seconds=time.perf_counter() - started,
+            scores=tuple(rows),
+        )
+
+    def _score(self, item: Generation, fps: float) -> dict[str, Score]:
+        from anisora.harness.stages.score import score_one
+
+        store = self._store()
+        row: dict[str, Score] = {}
+        for name, metric in self._plan.metrics.items():
+            try:
+                row[name] = score_one(metric, item, store)
+            except AnisoraError as error:  # one bad clip must not end a training step; it is invalid, and says why
+                row[name] = Score(sample_id=item.sample.id, seed=item.seed, value=None, note=str(error))
+        if any(score.value is not None for score in row.values()):
+            own = store.stream(item).fps
+            if abs(own - fps) > _FPS_TOLERANCE * fps:
+                video = item.clip.path if isinstance(item.clip, Clip) else item.sample.id
+                raise DataError(
+                    f"`fps` got {fps:g}, but video `{video}` has {own:.3f}; expected the frame rate of the videos."
+                )
+        return row
+
+    def _store(self) -> "FeatureStore":
+        if self._features is None:
+            from anisora.harness.features import FeatureStore
+            from anisora.harness.media.decoder import DecoderPool
+
+            self._features = FeatureStore(pool=DecoderPool(), requests=self._plan.requests, weights=self._plan.weights)
+        return self._features
+
+
+def _weight(metric: str, direction: Direction, weight: float | None) -> float:
+    if weight is None:
+        if direction not in _DEFAULT_WEIGHTS:
+            raise ConfigError(
+                f"Metric `{metric}` is best where it equals the ground truth, so no weight follows from it; "
+                "give one, "
+                f"such as {metric}=1."
+            )
+        return _DEFAULT_WEIGHTS[direction]
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight) or weight == 0:
+        raise ConfigError(f"Weight of `{metric}` got {weight!r}; expected a number other than 0, such as 1.0 or -0.5.")
+    return float(weight)
+
+
+def _sources(videos: Any, fps: float) -> list[VideoSource]:  # noqa: ANN401 - see MetricReward.__call__
+    if isinstance(fps, bool) or not isinstance(fps, int | float) or not (math.isfinite(fps) and fps > 0):
+        raise DataError(f"`fps` got {fps!r}; expected the frame rate of the videos, a positive number.")
+    if isinstance(videos, str | Path):
+        raise DataError(f"`videos` got the single path {str(videos)!r}; expected a sequence of paths, or a tensor.")
+    if not hasattr(videos, "shape"):
+        return [_clip(path, float(fps)) for path in videos]
+    array = _as_numpy(videos)
+    if array.dtype != np.uint8 or array.ndim != 5 or array.shape[2] != 3:
+        raise DataError(f"`videos` got {array.dtype} of shape {tuple(array.shape)}; expected uint8 (B, T, 3, H, W).")
+    if 0 in array.shape[1:]:
+        raise DataError(f"`videos` got the empty shape {tuple(array.shape)}; expected uint8 (B, T, 3, H, W).")
+    channels_last: list[Frames] = [np.ascontiguousarray(video.transpose(0, 2, 3, 1)) for video in array]
+    return [FrameArray(frames=frames, fps=float(fps)) for frames in channels_last]
+
+
+def _clip(path: object, fps: float) -> Clip:
+    from anisora.harness.inputs.manifest import clip_at
+
+    if not isinstance(path, str | Path):
+        raise DataError(
+            f"`videos` got {type(path).__name__} {path!r}; expected paths, or one uint8 (B, T, 3, H, W) tensor."
+        )
+    # Only a folder of frames has no rate of its own; a file's is read from it, as evaluation does.
+    return clip_at(Path(path), fps if Path(path).is_dir() else None)
+
+
+def _as_numpy(videos: Any) -> NDArray[Any]:  # noqa: ANN401 - a torch tensor or an array
+    return np.asarray(videos.detach().cpu().numpy() if hasattr(videos, "detach") else videos)
+
+
+def _converter(videos: Any) -> Any:  # noqa: ANN401 - a function of an array
+    if not hasattr(videos, "detach"):
+        return lambda array: array
+    import torch
+
+    return lambda array: torch.from_numpy(array).to(videos.device)
+
+
+def _check_length(name: str, values: Sequence[object] | None, count: int) -> None:
+    if isinstance(values, str):
+        raise DataError(f"`{name}` got one text {values!r}; expected one for each of the {count} videos.")
+    if values is not None and len(values) != count:
+        raise DataError(f"`{name}` has {len(values)} entries for {count} videos; expected one for each.")
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def reward(name: str | Spec, /, **options: Any) -> RewardModel:  # noqa: ANN401 - the reward's own arguments
+    """Create a reward by name.
+
+    Args:
+        name: A registered reward, or metrics with their weights:
+            ``metric_reward:temporal_flickering=1,warping_error=-1``.
+        options: Arguments of the reward, such as ``name``.
+
+    Returns:
+        A callable (videos, prompts, images, *, fps) -> RewardBatch.
+
+    Raises:
+        UnknownNameError: There is no such reward or metric.
+        ConfigError: The reward does not take these arguments.
+
+    Example:
+        >>> reward("metric_reward:temporal_flickering").info.dimensions
+        ('temporal_flickering',)
+    """
+    spec = Spec.parse(name) if isinstance(name, str) else name
+    target = registry("rewards").get(spec.name)
+    if target is MetricReward:
+        metrics = dict(options.pop("metrics", {}))
+        # A bare word stands for the metric's default weight.
+        metrics |= {metric: None if weight is True else weight for metric, weight in spec.args.items()}
+        return MetricReward(metrics, **options)
+    created: RewardModel = registry("rewards").create(Spec(spec.name, {**spec.args, **options}))
+    return created
+
+
+def as_scores(
+    batch: RewardBatch, *, sample_ids: Sequence[str], seeds: Sequence[int] | None = None
+) -> dict[str, list[Score]]:
+    """Return a batch as the rows of a run: {metric: a Score for each video}.
+
+    The reward itself is there as ``total``.
+
+    Args:
+        batch: What a reward returned.
+        sample_ids: The item of each video.
+        seeds: The seed of each video; 0 where left out.
+
+    Raises:
+        DataError: Another number of ids or seeds than videos.
+    """
+    from dataclasses import replace
+
+    totals = _as_numpy(batch.total)
+    _check_length("sample_ids", sample_ids, len(totals))
+    _check_length("seeds", seeds, len(totals))
+    keys = list(zip(sample_ids, seeds or [0] * len(totals), strict=True))
+    rows = {
+        metric: [
+            replace(row[metric], sample_id=sample, seed=seed)
+            for (sample, seed), row in zip(keys, batch.scores, strict=True)
+        ]
+        for metric in batch.dimensions
+    }
+    rows["total"] = [
+        Score(
+            sample_id=sample,
+            seed=seed,
+            value=float(value) if math.isfinite(value) else None,
+            note="" if math.isfinite(value) else "a dimension could not be scored",
+        )
+        for (sample, seed), value in zip(keys, totals, strict=True)
+    ]
+    return rows

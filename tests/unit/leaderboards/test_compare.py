@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+from records import make_record, make_run, make_scores
+
+from anisora.harness.errors import RecordError, UnknownNameError
+from anisora.harness.statistics import holm, paired_difference
+from anisora.leaderboards.compare import Comparison, MetricComparison, Side, compare
+from anisora.leaderboards.store import Leaderboard
+
+ITEMS = [f"item-{at:03}" for at in range(60)]
+
+
+def drawn(seed: int, mean: float, spread: float = 0.1) -> dict[str, float]:
+    values = np.random.default_rng(seed).normal(mean, spread, len(ITEMS))
+    return dict(zip(ITEMS, values.tolist(), strict=True))
+
+
+def side(model: str, metrics: dict[str, dict[str, float]], **fields) -> Side:
+    record = make_record(model, dict.fromkeys(metrics, 0.5), **fields)
+    return record, [
+        row for metric, values in metrics.items() for row in make_scores(values, metric=metric, clusters=12)
+    ]
+
+
+def only(comparison: Comparison) -> MetricComparison:
+    assert len(comparison.metrics) == 1
+    return comparison.metrics[0]
+
+
+def test_the_difference_is_the_paired_one_over_items() -> None:
+    left, right = drawn(1, 0.6), drawn(2, 0.5)
+    one, other = side("alpha", {"sharpness": left}), side("beta", {"sharpness": right})
+    found = only(compare(one, other))
+    clusters = {row.item_id: row.cluster for row in one[1]}
+    assert found.difference == paired_difference(left, right, clusters)
+    assert found.left == pytest.approx(np.mean(list(left.values())), rel=1e-12)
+    assert found.right == pytest.approx(np.mean(list(right.values())), rel=1e-12)
+    assert found.verdict == "left better"
+    assert found.wins == sum(left[item] > right[item] for item in ITEMS)
+
+
+@pytest.mark.parametrize(
+    ("metric", "verdict"), [("sharpness", "left better"), ("flicker", "right better"), ("flow", None)]
+)
+def test_who_is_better_follows_the_direction(metric: str, verdict: str | None) -> None:
+    greater, less = side("alpha", {metric: drawn(1, 0.9)}), side("beta", {metric: drawn(2, 0.1)})
+    found = only(compare(greater, less))
+    assert found.verdict == (verdict or "no direction without ground truth")
+    if verdict:
+        assert (found.wins > found.losses) == (verdict == "left better")
+        mirrored = only(compare(less, greater))
+        assert mirrored.verdict == {"left better": "right better", "right better": "left better"}[verdict]
+
+
+def test_equal_systems_are_not_distinguishable() -> None:
+    values = drawn(1, 0.5)
+    found = only(compare(side("alpha", {"sharpness": values}), side("beta", {"sharpness": values})))
+    assert (found.verdict, found.corrected_p, found.difference.ties) == ("not distinguishable", 1.0, 60)
+
+
+def test_p_values_are_corrected_over_the_metrics_shown() -> None:
+    names = ("sharpness", "flicker", "ssim")
+    left = side("alpha", {name: drawn(at, 0.52) for at, name in enumerate(names)})
+    right = side("beta", {name: drawn(at + 10, 0.5) for at, name in enumerate(names)})
+    found = compare(left, right)
+    assert [metric.corrected_p for metric in found.metrics] == holm(
+        [metric.difference.p_value for metric in found.metrics]
+    )
+    alone = only(compare(left, right, ["ssim"]))
+    assert alone.corrected_p == alone.difference.p_value
+
+
+def test_seeds_are_averaged_within_an_item_first() -> None:
+    record = make_record("alpha", {"sharpness": 0.5})
+    low, high = dict.fromkeys(ITEMS, 0.2), {ITEMS[0]: 0.8}
+    left = [*make_scores(low, clusters=12), *make_scores(high, seed=1, clusters=12)]
+    right = make_scores(dict.fromkeys(ITEMS, 0.2), clusters=12)
+    found = only(compare((record, left), (make_record("beta", {"sharpness": 0.5}), right)))
+    assert found.difference.items == 60
+    assert found.difference.estimate.value == pytest.approx(0.3 / 60)
+    assert (found.wins, found.difference.ties) == (1, 59)
+
+
+def test_items_without_a_score_on_one_side_are_counted_and_not_imputed() -> None:
+    left = {**drawn(1, 0.5), ITEMS[0]: None, ITEMS[1]: None}
+    right = {item: value for item, value in drawn(2, 0.5).items() if item != ITEMS[2]}
+    found = only(compare(side("alpha", {"sharpness": left}), side("beta", {"sharpness": right})))
+    assert (found.difference.items, found.difference.only_left, found.difference.only_right) == (57, 1, 2)
+
+
+def test_a_reference_metric_compares_distances_to_the_ground_truth() -> None:
+    true = dict.fromkeys(ITEMS, 0.5)
+    near, far = drawn(1, 0.5, 0.02), drawn(2, 0.9, 0.02)
+    sides = (side("alpha", {"flow": near}), side("beta", {"flow": far}))
+    reference = side("ground-truth", {"flow": true}, reference=True, fields={"encoder": "h264", "seeds": [7]})
+    found = only(compare(*sides, reference=reference))
+    expected = np.mean([abs(near[item] - 0.5) - abs(far[item] - 0.5) for item in ITEMS])
+    assert found.difference.estimate.value == pytest.approx(expected, rel=1e-12)
+    assert (found.by_distance, found.verdict, found.wins) == (True, "left better", 60)
+    assert only(compare(sides[1], sides[0], reference=reference)).verdict == "right better"
+
+
+def test_a_ground_truth_that_was_scored_otherwise_is_not_used() -> None:
+    sides = (side("alpha", {"flow": drawn(1, 0.5)}), side("beta", {"flow": drawn(2, 0.9)}))
+    reference = side("ground-truth", {"flow": drawn(3, 0.5)}, reference=True, fields={"decode": "tagged"})
+    compared = compare(*sides, reference=reference)
+    assert only(compared).verdict == "no direction without ground truth"
+    assert compared.notes == ("The ground truth run smoke-ground-truth differs in `decode` and is not used.",)
+
+
+def test_few_clusters_give_no_interval_and_no_verdict() -> None:
+    rows = make_scores(drawn(1, 0.5), clusters=5), make_scores(drawn(2, 0.9), clusters=5)
+    records = make_record("alpha", {"sharpness": 0.5}), make_record("beta", {"sharpness": 0.9})
+    found = only(compare((records[0], rows[0]), (records[1], rows[1])))
+    assert (found.verdict, found.corrected_p) == ("no interval", None)
+    assert found.difference.estimate.note == "5 clusters; an interval needs 6"
+
+
+def test_no_shared_item_is_said() -> None:
+    found = only(
+        compare(
+            side("alpha", {"sharpness": {"a": 1.0}}),
+            side("beta", {"sharpness": {"b": 1.0}}),
+        )
+    )
+    assert (found.verdict, found.left, found.right) == ("no shared items", None, None)
+    assert (found.difference.only_left, found.difference.only_right) == (1, 1)
+
+
+def test_differing_protocols_are_listed_and_not_refused() -> None:
+    left = side("alpha", {"sharpness": drawn(1, 0.5)})
+    right = side(
+        "beta",
+        {"sharpness": drawn(2, 0.5)},
+        fields={"encoder": "h264"},
+        metric_fields={"sharpness": {"version": 2}},
+    )
+    assert compare(left, right).protocol == (("encoder", "ffv1/bgr0", "h264"), ("sharpness.version", 1, 2))
+    assert compare(left, left).protocol == ()
+
+
+def test_what_cannot_be_compared_is_named() -> None:
+    one = side("alpha", {"sharpness": drawn(1, 0.5)})
+    with pytest.raises(RecordError, match=r"are of different suites: 'smoke@1' and 'smoke@2'"):
+        compare(one, side("beta", {"sharpness": drawn(1, 0.5)}, version=2))
+    with pytest.raises(RecordError, match=r"have no metric in common"):
+        compare(one, side("beta", {"flicker": drawn(1, 0.5)}))
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'sharpness'"):
+        compare(one, one, ["sharpnes"])
+    with pytest.raises(RecordError, match=r"has random weights"):
+        compare(one, side("tiny", {"sharpness": drawn(1, 0.5)}, untrained="untrained:normal:0"))
+    other = make_record("beta", {"sharpness": 0.5}), make_scores({ITEMS[0]: 0.5}, clusters=1)
+    with pytest.raises(RecordError, match=r"Item 'item-000' is in the cluster 'c"):
+        compare(one, other)
+
+
+def test_the_leaderboard_compares_by_name_and_finds_the_ground_truth() -> None:
+    with Leaderboard.open(":memory:") as board:
+        for at, model in enumerate(("alpha", "beta")):
+            board.add(*make_run(model, seed=at, metrics=("flow", "sharpness")))
+        bare = board.compare("smoke", "alpha", "beta")
+        assert bare.metrics[0].verdict == "no direction without ground truth"
+        board.add(*make_run("ground-truth", seed=9, metrics=("flow",), reference=True))
+        found = board.compare("smoke", "alpha", "smoke-beta", level=0.9)
+        assert found.metrics[0].by_distance
+        assert (found.left_run, found.right_run, found.level) == ("smoke-alpha", "smoke-beta", 0.9)
+        with pytest.raises(UnknownNameError, match=r"'alpa' is not known. Did you mean 'alpha'"):
+            board.compare("smoke", "alpa", "beta")
