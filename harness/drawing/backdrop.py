@@ -67,7 +67,8 @@ def _wash(rng: np.random.Generator, width: int, height: int) -> NDArray[np.float
 
 
 def _washed(pixels: Frames, wash: NDArray[np.float32]) -> Frames:
-    return np.clip(pixels * wash, 0, 255).astype(np.uint8)
+    washed: Frames = np.clip(pixels * wash, 0, 255).astype(np.uint8)
+    return washed
 
 
 def _gradient(canvas: Canvas, top: Colour, bottom: Colour, start: float = 0.0, end: float = 1.0) -> None:
@@ -79,11 +80,13 @@ def _gradient(canvas: Canvas, top: Colour, bottom: Colour, start: float = 0.0, e
 
 def _scaled(canvas: Canvas, corners: list[tuple[float, float]]) -> NDArray[np.float64]:
     """Corners in picture heights, both ways -> pixels."""
-    return np.array(corners) * canvas.pixels.shape[0]
+    scaled: NDArray[np.float64] = np.array(corners) * canvas.pixels.shape[0]
+    return scaled
 
 
 def _span(canvas: Canvas) -> float:
-    return canvas.pixels.shape[1] / canvas.pixels.shape[0]
+    height, width, _ = canvas.pixels.shape
+    return float(width / height)
 
 
 def _clouds(canvas: Canvas, rng: np.random.Generator, colour: Colour, shade: Colour) -> None:

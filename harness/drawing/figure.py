@@ -117,7 +117,8 @@ class Figure:
 
     def _turned(self, origin: NDArray[np.float64], angle: float, x: float, y: float) -> NDArray[np.float64]:
         x, y = x * self.head, y * self.head
-        return origin + np.array((x * cos(angle) - y * sin(angle), x * sin(angle) + y * cos(angle)))
+        turned: NDArray[np.float64] = np.array((x * cos(angle) - y * sin(angle), x * sin(angle) + y * cos(angle)))
+        return origin + turned
 
     def _body(self, x: float, y: float) -> NDArray[np.float64]:
         return self._turned(self.hips, self.pose.lean, x * self.narrow, y * self.pose.stretch)

@@ -10,11 +10,11 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, get_args
+from typing import Final, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ __all__ = [
 
 Colour = Literal["reference", "tagged"]
 Backend = Literal["av", "decord"]
+_HIGHEST_RATE: Final = 1_000_000
 Select = Callable[[StreamInfo], Sequence[int] | NDArray[np.int64] | None]
 
 
@@ -124,8 +125,10 @@ class DecoderPool:
 
     @contextmanager
     def _open(self, clip: Clip, select: Select | None, num_frames: int | None) -> Iterator[FrameStream]:
+        if clip.fps is not None and not 0 < clip.fps < _HIGHEST_RATE:
+            raise ConfigError(f"`Clip.fps` of `{clip.path}` got {clip.fps!r}; expected frames per second, above 0.")
         with self._task("decode", clip.path) as task:
-            task.send("open", path=str(clip.path), fps=clip.fps, num_frames=num_frames)
+            task.send("open", path=task.absolute, fps=clip.fps, num_frames=num_frames)
             expected = stream_info(task, task.receive("opened"))
             try:
                 wanted = None if select is None else checked_selection(select(expected))
@@ -183,7 +186,7 @@ class DecoderPool:
             VideoUnreadable: With the reason.
         """
         with self._task("decode", path) as task:
-            task.send("image", path=str(path))
+            task.send("image", path=task.absolute)
             info = stream_info(task, task.receive("opened"))
             task.send("start", **task.reserve(info.height, info.width))
             task.receive("window")
@@ -219,7 +222,7 @@ class DecoderPool:
                 room = task.reserve(height, width)
                 task.send(
                     "encode",
-                    path=str(path),
+                    path=task.absolute,
                     encoder=encoder,
                     rate=[rate.numerator, rate.denominator],
                     height=height,
@@ -231,10 +234,10 @@ class DecoderPool:
                 while task.receive("free", "end")["type"] != "end":
                     pass
         except VideoUnreadable as error:
-            path.unlink(missing_ok=True)
+            _remove(path)
             raise AnisoraError(f"Video `{path}` cannot be written ({error.reason}): {error.detail}") from error
         except OSError:
-            path.unlink(missing_ok=True)
+            _remove(path)
             raise
 
     def versions(self) -> dict[str, str]:
@@ -318,6 +321,12 @@ def _room_for(path: Path, info: StreamInfo, num_frames: int) -> Frames:
             "memory-limit",
             f"all its frames together, {shape}, do not fit into memory; read it in windows.",
         ) from error
+
+
+def _remove(path: Path) -> None:
+    """Leave no half-written file; what went wrong in the first place matters more than this."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def _close_all(processes: list[DecoderProcess]) -> None:

@@ -55,7 +55,7 @@ class Channel:
             except BlockingIOError:
                 continue
             except OSError as error:
-                raise ChannelClosedError from error
+                raise ChannelClosedError("the other side has gone") from error
 
     def receive(self, timeout_s: float | None = None) -> Message:
         """Return the next message.
@@ -73,9 +73,9 @@ class Channel:
             except BlockingIOError:
                 continue
             except OSError as error:
-                raise ChannelClosedError from error
+                raise ChannelClosedError("the other side has gone") from error
             if not piece:
-                raise ChannelClosedError
+                raise ChannelClosedError("the other side has gone")
             self._received += piece
         return message
 
@@ -112,4 +112,4 @@ def _wait(descriptor: int, event: int, deadline: float | None) -> None:
     poller.register(descriptor, event)
     left_ms = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
     if not poller.poll(left_ms):
-        raise TimeoutError
+        raise TimeoutError("the other side does not answer in time")

@@ -182,6 +182,7 @@ class Task:
     def __init__(self, process: DecoderProcess, path: Path) -> None:
         """Start the clock of the file."""
         self.process, self.path = process, path
+        self.absolute = str(path.absolute())  # the process keeps the working directory in which it was started
         self._left_s = process.limits.wall_s
         self.slot_bytes = 0
         self.window = 1
@@ -204,8 +205,8 @@ class Task:
         if message["type"] == "error" and message.get("reason") in REASONS:
             if message["reason"] in ("memory-limit", "decoder-died"):
                 self.process.kill()
-            path, detail = str(message.get("path", self.path)), str(message.get("detail", ""))
-            raise VideoUnreadable(path, message["reason"], detail)
+            path, detail = message.get("path"), str(message.get("detail", ""))
+            raise VideoUnreadable(self.path if path in (None, self.absolute) else str(path), message["reason"], detail)
         if message["type"] == "os-error" and isinstance(message.get("errno"), int):
             detail = str(message.get("detail", ""))
             if self.process.role == "encode":

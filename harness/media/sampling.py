@@ -20,8 +20,9 @@ def sample_indices(
 
     * ``all``: 0 .. n-1.
     * ``uniform``: round(i * (n-1) / (count-1)) for i = 0 .. count-1; the first frame alone for count 1.
-    * ``middle``: VBench's rule (``read_frames_decord_by_fps``, vbench/utils.py): with m = min(count, n) and
-      edges e_i = floor(i * n / m), the frame (e_i + e_(i+1) - 1) // 2.
+    * ``middle``: VBench's rule (``read_frames_decord_by_fps``, vbench/utils.py): with m = min(count, n) and the
+      edges e = linspace(0, n, m + 1) cut to integers, the frame (e_i + e_(i+1) - 1) // 2. Floating point is part
+      of the rule: an edge that should be whole can come out one lower.
     * ``stride``: 0, stride, 2 * stride, ...
     * ``fps``: round(k * f / fps) for k = 0, 1, ... below n; every frame where more are asked for than there
       are.

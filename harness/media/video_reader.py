@@ -201,6 +201,7 @@ class VideoFile:
             format=self._kind,
             buffer_size=_BUFFER_BYTES,
             io_open=_refuse_other_files,
+            metadata_errors="replace",
             options={"protocol_whitelist": "none", "format_whitelist": _DEMUXERS[self._kind]},
         )
         self._container = container

@@ -94,7 +94,7 @@ class _TorchvisionHook:
 
     def _prepare(self, folder: Path) -> None:
         try:
-            import torch
+            torch: Any = import_module("torch")
         except (ImportError, OSError, RuntimeError):
             return  # the import of torchvision itself will say what is wrong with torch
         for extension in (*folder.glob("_C*.so"), *folder.glob("_C*.pyd")):

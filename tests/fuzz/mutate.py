@@ -38,41 +38,31 @@ def mutated(number: int, originals: Mapping[str, bytes], other: Path) -> Mutated
 Mutation = Callable[[np.random.Generator, Mapping[str, bytes], str, Path], tuple[str, bytes]]
 
 
-def _bit_flips(
-    rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path
-) -> tuple[str, bytes]:
+def _bit_flips(rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path) -> tuple[str, bytes]:
     data = np.frombuffer(originals[suffix], np.uint8).copy()
     for position in rng.integers(0, len(data), int(rng.integers(1, 40))):
         data[position] ^= np.uint8(1 << rng.integers(8))
     return suffix, data.tobytes()
 
 
-def _header_flips(
-    rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path
-) -> tuple[str, bytes]:
+def _header_flips(rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path) -> tuple[str, bytes]:
     data = np.frombuffer(originals[suffix], np.uint8).copy()
     for position in rng.integers(0, min(600, len(data)), int(rng.integers(1, 10))):
         data[position] = rng.integers(256)
     return suffix, data.tobytes()
 
 
-def _truncation(
-    rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path
-) -> tuple[str, bytes]:
+def _truncation(rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path) -> tuple[str, bytes]:
     data = originals[suffix]
     return suffix, data[: int(rng.integers(0, len(data)))]
 
 
-def _wrong_suffix(
-    rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path
-) -> tuple[str, bytes]:
+def _wrong_suffix(rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path) -> tuple[str, bytes]:
     suffixes = [".mp4", ".MKV", ".gif", ".webm", ".mov", ".avi", ".m3u8", ".txt", ""]
     return suffixes[int(rng.integers(len(suffixes)))], originals[suffix]
 
 
-def _zeroed_block(
-    rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path
-) -> tuple[str, bytes]:
+def _zeroed_block(rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path) -> tuple[str, bytes]:
     data = bytearray(originals[suffix])
     start = int(rng.integers(0, len(data)))
     length = int(rng.integers(1, 2000))
@@ -80,21 +70,23 @@ def _zeroed_block(
     return suffix, bytes(data)
 
 
-def _spliced(
-    rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path
-) -> tuple[str, bytes]:
+def _spliced(rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path) -> tuple[str, bytes]:
     other = originals[sorted(originals)[int(rng.integers(len(originals)))]]
     cut, join = int(rng.integers(0, len(originals[suffix]))), int(rng.integers(0, len(other)))
     return suffix, originals[suffix][:cut] + other[join:]
 
 
-_SIZE_FIELDS = {".gif": ((b"GIF8", 6),), ".mp4": ((b"stsd", 44), (b"tkhd", 80)), ".mov": ((b"stsd", 44), (b"stsz", 8)),
-                ".avi": ((b"strf", 12), (b"avih", 40)), ".webm": ((b"\xb0\x81", 2),), ".mkv": ((b"\xb0\x81", 2),)}  # fmt: skip
+_SIZE_FIELDS = {
+    ".gif": ((b"GIF8", 6),),
+    ".mp4": ((b"stsd", 44), (b"tkhd", 80)),
+    ".mov": ((b"stsd", 44), (b"stsz", 8)),
+    ".avi": ((b"strf", 12), (b"avih", 40)),
+    ".webm": ((b"\xb0\x81", 2),),
+    ".mkv": ((b"\xb0\x81", 2),),
+}
 
 
-def _header_bomb(
-    rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path
-) -> tuple[str, bytes]:
+def _header_bomb(rng: np.random.Generator, originals: Mapping[str, bytes], suffix: str, _: Path) -> tuple[str, bytes]:
     """Enormous numbers where the container keeps sizes and counts."""
     data = bytearray(originals[suffix])
     for marker, offset in _SIZE_FIELDS[suffix]:
@@ -150,7 +142,9 @@ def _grown(data: bytes, start: int, end: int, boxes: list[bytes], entry: bytes) 
                 inner = data[position + 8 : position + 12] + struct.pack(">I", 1) + entry
             else:
                 inner = _grown(data[position + 8 : position + length], 0, length - 8, boxes[1:], entry)
-            return data[start:position] + struct.pack(">I4s", len(inner) + 8, kind) + inner + data[position + length : end]
+            return (
+                data[start:position] + struct.pack(">I4s", len(inner) + 8, kind) + inner + data[position + length : end]
+            )
         position += length
     raise AssertionError(f"no {boxes[0]!r} box")
 

@@ -99,13 +99,15 @@ def tripwire(other: Path) -> Iterator[Tripwire]:
 
 def outcome(pool: DecoderPool, path: Path) -> tuple[str, int]:
     """("ok", a checksum of the frames) or (the reason, 0)."""
+    problem: VideoUnreadable | None = None
     try:
         frames, info = pool.read_frames(clip(path))
     except VideoUnreadable as error:
-        assert error.reason in REASONS
-        assert error.reason not in ("decoder-died", "missing"), error
-        assert "\n" not in str(error)
-        return error.reason, 0
+        problem = error
+    if problem is not None:
+        assert problem.reason in REASONS - {"decoder-died", "missing"}, problem
+        assert "\n" not in str(problem)
+        return problem.reason, 0
     assert frames.shape == (info.num_frames, info.height, info.width, 3)
     assert info.num_frames > 0
     return "ok", int(np.frombuffer(frames.tobytes(), np.uint8).sum(dtype=np.int64))
@@ -149,9 +151,7 @@ def test_a_few_of_each_mutation_end_well_or_as_a_named_error(
             assert outcome(pool, path) == outcome(pool, path), file.name
 
 
-def test_the_tripwire_catches_a_playlist_that_is_followed(
-    tmp_path: Path, other: Path, tripwire: Tripwire
-) -> None:
+def test_the_tripwire_catches_a_playlist_that_is_followed(tmp_path: Path, other: Path, tripwire: Tripwire) -> None:
     """FFmpeg as it is out of the box does follow it: the test above can fail."""
     path = tmp_path / "list.ffconcat"
     path.write_text(f"ffconcat version 1.0\nfile '{other}'\n")

@@ -37,7 +37,7 @@ def database_rows(path: Path) -> list[tuple[object, ...]]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     folder = tmp_path_factory.mktemp("undisturbed")
-    suite = build_suite(folder / "suite", items=8, num_frames=12)
+    suite = build_suite(folder / "suite", items=6, num_frames=12)
     begun = time.time()
     anisora(["run", suite, *MODEL], cwd=folder, check=True)
     ended = time.time()

@@ -206,5 +206,5 @@ def test_decord_with_tagged_colour_is_refused() -> None:
 
 
 def test_an_unknown_backend_is_refused() -> None:
-    with pytest.raises(ConfigError, match="`DecodeOptions.backend` got 'opencv'"):
+    with pytest.raises(ConfigError, match=r"`DecodeOptions\.backend` got 'opencv'"):
         DecodeOptions(backend="opencv")  # type: ignore[arg-type]

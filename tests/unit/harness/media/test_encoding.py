@@ -78,7 +78,7 @@ def test_the_container_is_the_encoders(pool: DecoderPool, tmp_path: Path) -> Non
 
 
 def test_an_unknown_encoder_names_the_known() -> None:
-    with pytest.raises(UnknownNameError, match="'h265' is not known. Did you mean 'h264'.*'ffv1'"):
+    with pytest.raises(UnknownNameError, match=r"'h265' is not known\. Did you mean 'h264'.*'ffv1'"):
         encoder_suffix("h265")
 
 

@@ -66,7 +66,7 @@ def test_an_empty_folder_is_named(pool: DecoderPool, tmp_path: Path) -> None:
 def test_frames_of_different_sizes_are_named(pool: DecoderPool, tmp_path: Path) -> None:
     path, _ = folder_of(tmp_path / "clip", ["0.png", "1.png"])
     Image.new("RGB", (31, 20)).save(path / "2.png")
-    with pytest.raises(VideoUnreadable, match="2.png.*it is 31x20, the first frame of the folder is 30x20"):
+    with pytest.raises(VideoUnreadable, match=r"2\.png.*it is 31x20, the first frame of the folder is 30x20"):
         pool.read_frames(clip(path, 8.0))
 
 

@@ -1,9 +1,10 @@
 """Frame sampling: each rule against a plain restatement of it."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from anisora.harness.errors import ConfigError
@@ -14,7 +15,9 @@ LENGTHS = st.integers(1, 500)
 COUNTS = st.integers(1, 64)
 
 
-def indices(mode: str, num_frames: int, fps: float = 24.0, positions: tuple[float, ...] = (), **number: float) -> list[int]:  # fmt: skip
+def indices(
+    mode: str, num_frames: int, fps: float = 24.0, positions: tuple[float, ...] = (), **number: float
+) -> list[int]:
     sampling = FrameSampling(mode=mode, **number)  # type: ignore[arg-type]
     return sample_indices(sampling, num_frames=num_frames, fps=fps, positions=positions).tolist()
 
@@ -33,10 +36,12 @@ def test_middle_gives_the_example_of_vbench() -> None:
 
 
 @given(LENGTHS, COUNTS)
-def test_middle_is_the_middle_of_equal_parts(n: int, count: int) -> None:
+@example(250, 38)
+def test_middle_is_the_middle_of_equal_parts_with_the_reference_roundings(n: int, count: int) -> None:
     parts = min(count, n)
-    edges = [i * n // parts for i in range(parts + 1)]
-    assert indices("middle", n, count=count) == [(a + b - 1) // 2 for a, b in zip(edges, edges[1:], strict=False)]
+    # In floating point, as the reference: 19 * (250 / 38) is just below 125, and its edge 124.
+    edges = [int(i * (n / parts)) for i in range(parts)] + [n]
+    assert indices("middle", n, count=count) == [(a + b - 1) // 2 for a, b in pairwise(edges)]
 
 
 @given(LENGTHS, COUNTS)
