@@ -63,10 +63,10 @@ types: $(VENV)/.stamp-dev ## mypy
 	$(BIN)/mypy -p anisora
 
 bench: $(VENV)/.stamp-dev ## benchmarks, as ratios within one run
-	$(BIN)/pytest -q -o addopts="--import-mode=importlib --strict-markers" --benchmark-only --run-slow tests/benchmarks
+	$(BIN)/pytest -q -s -o addopts="--import-mode=importlib --strict-markers" --benchmark-only --run-slow tests/benchmarks
 
 fuzz: $(VENV)/.stamp-dev ## damaged video files: make fuzz N=500
-	ANISORA_FUZZ_FILES=$(N) $(BIN)/pytest -q --run-slow -k fuzz tests
+	ANISORA_FUZZ_FILES=$(N) $(BIN)/pytest -q --run-slow tests/fuzz
 
 docs: $(VENV)/.stamp-dev ## the tests of the documentation
 	$(BIN)/pytest -q tests/docs

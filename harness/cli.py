@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import click
 
-from anisora.harness.errors import AnisoraError, nearest
+from anisora.harness.commands.groups import CommandGroup, with_dashes
+from anisora.harness.errors import AnisoraError
 from anisora.harness.registry import registry
 
 __all__ = ["EXIT_PARTIAL", "main"]
@@ -23,11 +24,7 @@ EXIT_PARTIAL: Final = 3
 _EXIT_STOPPED: Final = 130
 
 
-def _dashes(token: str) -> str:
-    return token.replace("_", "-")
-
-
-class _LazyGroup(click.Group):
+class _LazyGroup(CommandGroup):
     """Finds its commands in the catalogs; command modules import click alone, and the rest when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -41,26 +38,23 @@ class _LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = _dashes(args[0])
-        if name not in registry("commands") and not name.startswith("-"):
-            guess = nearest(name, registry("commands").names())
-            hint = f" Did you mean {guess!r}?" if guess else ""
-            ctx.fail(f'Command {args[0]!r} is not known.{hint} Run "anisora --help".')
-        return super().resolve_command(ctx, [name, *args[1:]])
-
 
 @click.group(
     cls=_LazyGroup,
-    context_settings={"token_normalize_func": _dashes, "help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={
+        "token_normalize_func": with_dashes,
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+    },
 )
 @click.version_option(package_name="anisora-harness", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Evaluation-first harness for anime video generation.
+    r"""Evaluation-first harness for anime video generation.
 
-    Score a folder of clips: anisora evaluate custom --videos my_clips/
+    Score a folder of clips:
+
+    \b
+    anisora evaluate custom --videos my_clips/
 
     Every option is also an environment variable, ANISORA_ and its name. Exit codes: 0 done, 1 failed, 2 wrong usage or
     bad input, 3 finished with some items failed.
@@ -83,7 +77,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     except click.ClickException as error:
         if debug:
             raise
-        return _fail(error.format_message(), EXIT_USAGE)
+        return _fail(_usage_message(error), EXIT_USAGE)
     except AnisoraError as error:
         if debug:
             raise
@@ -94,6 +88,8 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - stays open until the interpreter has flushed it
         return 0
     except OSError as error:
+        if not debug and error.errno == errno.ENAMETOOLONG:
+            return _fail(f"Path `{error.filename}` is too long for this file system; choose a shorter one.", EXIT_USAGE)
         if debug or error.errno not in (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES):
             raise
         where = f" `{error.filename}`" if error.filename else ""
@@ -103,6 +99,14 @@ def _run(arguments: list[str], *, debug: bool) -> int:
             EXIT_FAILED,
         )
     return result if isinstance(result, int) else 0
+
+
+def _usage_message(error: click.ClickException) -> str:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    return f'{message} Run "{context.command_path} --help".'
 
 
 def _fail(message: str, code: int) -> int:

@@ -141,7 +141,8 @@ class Registry:
         spec = Spec.parse(spec) if isinstance(spec, str) else spec
         target: Callable[..., Any] = self.get(spec.name)
         arguments = dict(spec.args)
-        accepted = _parameters(target)
+        parameters = _parameters(target)
+        accepted = set(parameters)
         if "name" in accepted:
             arguments["name"] = spec.name
         for argument in spec.args:
@@ -151,13 +152,24 @@ class Registry:
                     f"{self.kind.removesuffix('s').capitalize()} {spec.name!r} has no argument "
                     f"{argument!r}; it takes: {allowed}."
                 )
+        lacking = [argument for argument, required in parameters.items() if required and argument not in arguments]
+        if lacking:
+            raise ConfigError(
+                f"{self.kind.removesuffix('s').capitalize()} {spec.name!r} needs the argument {lacking[0]!r}; "
+                f"write {spec.name}:{lacking[0]}=VALUE."
+            )
         return target(**arguments)
 
 
-def _parameters(target: Callable[..., Any]) -> set[str]:
+def _parameters(target: Callable[..., Any]) -> dict[str, bool]:
+    """Return the arguments that a target takes by name, and whether it cannot do without."""
     import inspect
 
-    return set(inspect.signature(target).parameters)
+    return {
+        name: parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        for name, parameter in inspect.signature(target).parameters.items()
+    }
 
 
 @cache

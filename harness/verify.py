@@ -6,6 +6,7 @@ from pathlib import Path
 
 from anisora.harness.errors import AnisoraError, RecordError
 from anisora.harness.inputs.manifest import clip_at
+from anisora.harness.inputs.runs import find_run
 from anisora.harness.record import RunRecord
 from anisora.harness.registry import registry
 from anisora.harness.runfolder import RunFolder, sha256_of_file
@@ -32,9 +33,10 @@ def verify(folder: str | Path) -> list[Change]:
         What changed; empty if everything holds.
 
     Raises:
-        RecordError: The folder holds no finished run.
+        DataError: The folder holds no run.
+        RecordError: The run is not finished, or its record is damaged.
     """
-    run = RunFolder(Path(folder))
+    run = find_run(Path(folder))
     record = run.read_record()
     changes = list(_files(run, record))
     damaged = {change.name for change in changes}

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from anisora.harness.commands.options import option, run_options, split_words, work_options
+from anisora.harness.commands.groups import CommandGroup
+from anisora.harness.commands.options import leaderboard_file, option, run_options, split_words, work_options
 
 if TYPE_CHECKING:
     from anisora.harness.suite import Column
@@ -16,7 +17,7 @@ __all__ = ["compare", "demo", "leaderboard"]
 _EXIT_FAILED = 1
 
 
-class _ShowByDefault(click.Group):
+class _ShowByDefault(CommandGroup):
     """``leaderboard SUITE`` is ``leaderboard show SUITE``: no suite has a command's name."""
 
     def resolve_command(
@@ -37,12 +38,15 @@ _database = option(
 
 
 def _open(path: Path) -> "Leaderboard":
-    from anisora.harness.errors import RecordError
+    from anisora.harness.errors import DataError, nearest
     from anisora.leaderboards.store import Leaderboard
 
-    if not path.is_file():
-        raise RecordError(
-            f"Leaderboard `{path}` does not exist; score something first, or build it from run folders with: "
+    leaderboard_file(path)
+    if not path.is_file() or not path.stat().st_size:
+        guess = nearest(path.name, [found.name for found in path.parent.glob("*.duckdb") if found != path])
+        hint = f" (did you mean `{path.with_name(guess)}`?)" if guess else ""
+        raise DataError(
+            f"Leaderboard `{path}` does not exist{hint}; score something first, or build it from run folders with: "
             f"anisora leaderboard rebuild --runs runs --db {path}"
         )
     return Leaderboard.open(path)
@@ -129,8 +133,15 @@ def rebuild(runs: Path, db: Path) -> int:
     \b
     anisora leaderboard rebuild --runs runs
     """
+    from anisora.harness.errors import DataError
+    from anisora.harness.inputs.paths import missing_path
+    from anisora.leaderboards.ingest import find_run_folders
     from anisora.leaderboards.store import Leaderboard
 
+    if not runs.is_dir():
+        raise missing_path(runs, "the folder of run folders")
+    if not find_run_folders(runs)[0]:
+        raise DataError(f"`{runs}` holds no finished run (a folder with record.json); correct --runs.")
     report = Leaderboard.open(db).rebuild(runs)
     click.echo(f"Added {len(report.added)} runs to {db}.")
     for folder, reason in report.skipped:
@@ -163,8 +174,11 @@ def compare(
     \b
     anisora compare demo damage/freeze:severity=1 damage/blur:severity=0.5
     """
+    from anisora.harness.errors import ConfigError
     from anisora.leaderboards.render import render_comparison
 
+    if left == right:
+        raise ConfigError(f"`LEFT` and `RIGHT` both got {left!r}; expected two different systems or run ids.")
     compared = _open(db).compare(suite, left, right, _columns(suite, metrics) if metrics else ())
     click.echo(render_comparison(compared, "json" if as_json else style), nl=False)
 

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import click
 
-from anisora.harness.commands.options import option, split_words
+from anisora.harness.commands.groups import CommandGroup
+from anisora.harness.commands.options import FRAME_RATE, option, split_words
 
 __all__ = ["doctor", "list_names", "suite"]
 
@@ -177,7 +178,7 @@ def doctor(*, as_json: bool) -> int:
     return 0 if report.healthy else _EXIT_FAILED
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def suite() -> None:
     r"""Check a suite, build one from a folder, or show its counts.
 
@@ -254,7 +255,7 @@ def show(name: str, *, as_json: bool) -> None:
     help="What the clips of the folder are.",
 )
 @option("--metrics", callback=split_words, metavar="A,B", help="Columns; by default all core metrics that apply.")
-@option("--fps", type=click.FloatRange(0, min_open=True), help="Frame rate of folders of frames.")
+@option("--fps", type=FRAME_RATE, help="Frame rate of folders of frames.")
 def import_folder(folder: Path, name: str, out: Path, role: str, metrics: list[str] | None, fps: float | None) -> None:
     r"""Build a suite from a folder of clips with images and prompts beside them.
 

@@ -1,9 +1,11 @@
 """Options that several commands share, each also an environment variable ``ANISORA_<OPTION>``."""
 
+import math
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -12,7 +14,21 @@ from anisora.harness.errors import ConfigError
 if TYPE_CHECKING:
     from anisora.harness.stages.run import RunOptions
 
-__all__ = ["option", "run_options", "score_options", "split_numbers", "split_words", "work_options"]
+__all__ = [
+    "FRAME_RATE",
+    "leaderboard_file",
+    "option",
+    "run_options",
+    "score_options",
+    "split_numbers",
+    "split_words",
+    "work_options",
+]
+
+_MOST_NUMBERS: Final = 10_000
+"""More seeds than this are a slip of the finger, and would fill the memory."""
+_DUCKDB_MARK: Final = slice(8, 12), b"DUCK"
+"""Where a DuckDB file says that it is one."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -49,18 +65,69 @@ def split_numbers(_: click.Context, __: click.Parameter, value: str | None) -> l
         return None
     numbers: list[int] = []
     for word in value.split(","):
-        first, dash, last = word.strip().partition("-")
-        try:
-            numbers += range(int(first), int(last) + 1) if dash else [int(first)]
-        except ValueError:
-            raise click.BadParameter(f"got {value!r}; expected numbers such as 0,1,2 or 0-4.") from None
+        found = re.fullmatch(r"([0-9]{1,18})(?:-([0-9]{1,18}))?", word.strip())
+        if found is None:
+            raise click.BadParameter(f"got {value!r}; expected numbers such as 0,1,2 or 0-4.")
+        span = range(int(found[1]), int(found[2] or found[1]) + 1)
+        if not span:
+            raise click.BadParameter(f"got {value!r}; expected numbers such as 0,1,2 or 0-4, the smaller one first.")
+        if span[-1] - span[0] + len(numbers) >= _MOST_NUMBERS:
+            raise click.BadParameter(f"got {value!r}; expected at most {_MOST_NUMBERS} numbers.")
+        numbers += span
     return numbers
+
+
+class _FrameRate(click.FloatRange):
+    """Frames per second: click's own range lets NaN pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        number = super().convert(value, param, ctx)
+        assert isinstance(number, float)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return number
+
+
+FRAME_RATE: Final = _FrameRate(0, min_open=True)
+"""The type of ``--fps``."""
 
 
 def _cache(_: click.Context, __: click.Parameter, value: str | None) -> Path | str | None:
     if value is None:
         return "default"
-    return None if value == "off" else Path(value) / "features"
+    if value == "off":
+        return None
+    _check_folder("--cache", Path(value))
+    return Path(value) / "features"
+
+
+def _check_folder(name: str, folder: Path) -> None:
+    """Refuse a folder that cannot be made because a file stands in its way."""
+    existing = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), None)
+    if existing is not None and not existing.is_dir():
+        raise ConfigError(
+            f"`{name}` got `{folder}`, but `{existing}` is a file; expected a folder; choose another one."
+        )
+
+
+def leaderboard_file(path: Path) -> Path:
+    """Return the path of a leaderboard, which need not exist yet.
+
+    Raises:
+        ConfigError: Something else is there, or it can never be.
+    """
+    if path.is_dir():
+        raise ConfigError(f"`--db` got `{path}`, which is a folder; expected a file; add a name such as board.duckdb.")
+    _check_folder("--db", path.parent)
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(_DUCKDB_MARK[0].stop)
+        if head and head[_DUCKDB_MARK[0]] != _DUCKDB_MARK[1]:
+            raise ConfigError(
+                f"`--db` got `{path}`, which is no leaderboard (a DuckDB file); choose another file, or move it away "
+                'and run "anisora leaderboard rebuild".'
+            )
+    return path
 
 
 def _weights(_: click.Context, __: click.Parameter, value: Path | None) -> None:
@@ -144,10 +211,11 @@ def run_options(parameters: dict[str, Any]) -> "tuple[RunOptions, bool, bool]":
     from anisora.harness.stages.run import RunOptions
 
     as_json, quiet = parameters.pop("as_json"), parameters.pop("quiet")
-    database = parameters.pop("db")
+    database, out = parameters.pop("db"), parameters.pop("out")
+    _check_folder("--out", out)
     made = RunOptions(
-        out=parameters.pop("out"),
-        db=None if database == "off" else Path(database),
+        out=out,
+        db=None if database == "off" else leaderboard_file(Path(database)),
         cache=parameters.pop("cache"),
         workers=parameters.pop("workers"),
         fresh=parameters.pop("fresh"),

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anisora.harness.commands.options import option, run_options, score_options, work_options
+from anisora.harness.commands.options import (
+    FRAME_RATE,
+    option,
+    run_options,
+    score_options,
+    split_words,
+    work_options,
+)
 
 if TYPE_CHECKING:
     from anisora.harness.record import RunRecord
@@ -56,7 +63,7 @@ def _finish(records: "Sequence[RunRecord]", folders: Sequence[Path], *, as_json:
     show_default=True,
     help="order: numbered files in the order of the suite.",
 )
-@option("--fps", type=click.FloatRange(0, min_open=True), help="Frame rate of clips that carry none.")
+@option("--fps", type=FRAME_RATE, help="Frame rate of clips that carry none.")
 @score_options
 @work_options
 def evaluate(suite: str, videos: tuple[Path, ...], **parameters: Any) -> int:  # noqa: ANN401
@@ -171,9 +178,9 @@ def generate(suite: str, **parameters: Any) -> int:  # noqa: ANN401
 
 @click.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@option("--metrics", metavar="A,B", help="Metrics to add; without it, what is missing is scored.")
+@option("--metrics", callback=split_words, metavar="A,B", help="Metrics to add; without it, what is missing is scored.")
 @work_options
-def rescore(run_folder: Path, metrics: str | None, **parameters: Any) -> int:  # noqa: ANN401
+def rescore(run_folder: Path, metrics: list[str] | None, **parameters: Any) -> int:  # noqa: ANN401
     r"""Score what is missing in a run, or add metrics to it.
 
     \b
@@ -182,8 +189,7 @@ def rescore(run_folder: Path, metrics: str | None, **parameters: Any) -> int:  #
     from anisora.harness.stages.run import rescore as again
 
     options, as_json, quiet = run_options(parameters)
-    wanted = [name.strip() for name in metrics.split(",")] if metrics else None
-    record = again(run_folder, wanted, options=options)
+    record = again(run_folder, metrics, options=options)
     return _finish([record], [run_folder], as_json=as_json, quiet=quiet)
 
 

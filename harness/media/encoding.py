@@ -55,7 +55,7 @@ def encoding_of(encoder: str) -> Encoding:
             pixel_format="bgr0",
             container="matroska",
             suffix=".mkv",
-            options={"level": "3", "slicecrc": "1", "slices": "1", "g": "1", "flags": "+bitexact"},
+            options={"level": "3", "slicecrc": "1", "g": "1", "flags": "+bitexact"},
         )
     if name != "h264":
         raise UnknownNameError("encoder", encoder, _KNOWN, _HINT)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from anisora.harness.media.encoding import Encoding
@@ -31,7 +32,8 @@ class VideoWriter:
             self._container = av.open(
                 self._file, "w", format=encoding.container, container_options={"fflags": "+bitexact"}
             )
-            self._stream = self._container.add_stream(encoding.codec, rate=rate, options=dict(encoding.options))
+            options = _with_slices(encoding, height=height, width=width)
+            self._stream = self._container.add_stream(encoding.codec, rate=rate, options=options)
         except BaseException:
             self._file.close()
             raise
@@ -58,3 +60,25 @@ class VideoWriter:
     def abandon(self) -> None:
         """Close the file as it is."""
         self._file.close()
+
+
+def _with_slices(encoding: Encoding, *, height: int, width: int) -> dict[str, str]:
+    """Return the codec's options with the fewest FFV1 slices that this frame size allows.
+
+    FFmpeg's own choice fails for narrow frames, and large frames need several; a size that allows no number of
+    slices (one pixel wide and very high) is written in version 1 of the format, which has none.
+    """
+    if encoding.codec != "ffv1":
+        return dict(encoding.options)
+    for slices in ("1", "2", "4", "6", "9", "16", "24"):
+        options = {**encoding.options, "slices": slices}
+        context = av.CodecContext.create("ffv1", "w")
+        assert isinstance(context, VideoCodecContext)
+        context.height, context.width, context.pix_fmt = height, width, encoding.pixel_format
+        context.framerate, context.options = Fraction(24), options
+        try:
+            context.open()
+        except (av.error.FFmpegError, NotImplementedError):
+            continue
+        return options
+    return {name: value for name, value in encoding.options.items() if name != "slicecrc"} | {"level": "1"}

@@ -106,6 +106,7 @@ def job_of(spec: RunSpec) -> Job:
         DataError: Clips and items do not fit together.
     """
     settings = _settings(spec)
+    _check_names(spec)
     if spec.suite == CUSTOM:
         return custom_jobs(spec)[spec.system]
     suite = load_suite(spec.suite_source or spec.suite)
@@ -146,6 +147,11 @@ def job_of(spec: RunSpec) -> Job:
     if isinstance(model, RecordedGenerator):
         located = {(sample.id, seed): model.locate(sample, seed=seed) for sample in samples for seed in spec.seeds}
         missing = tuple(key for key, clip in located.items() if clip is None)
+        if len(missing) == len(located):
+            raise DataError(
+                f"Model `{spec.model_spec}` has no clip for any of the {len(samples)} items of suite {suite.name!r}; "
+                f"clips that exist are scored with: anisora evaluate {spec.suite_source or suite.name} --videos DIR"
+            )
         if missing and not spec.allow_missing:
             raise DataError(
                 f"Model `{spec.model_spec}` has no clip for {len(missing)} of {len(located)} items, the first "
@@ -190,6 +196,7 @@ def custom_jobs(spec: RunSpec) -> list[Job]:
     for place, (name, match) in enumerate(systems):
         seeds = sorted({seed for _, seed in match.clips}) or [0]
         own = spec.model_copy(update={"system": place, "model": spec.model or name, "seeds": seeds})
+        _check_names(own)
         jobs.append(
             Job(
                 spec=own,
@@ -203,6 +210,17 @@ def custom_jobs(spec: RunSpec) -> list[Job]:
             )
         )
     return jobs
+
+
+def _check_names(spec: RunSpec) -> None:
+    """Refuse names that no table and no record could hold."""
+    if not spec.model.isprintable() or not spec.model.strip():
+        raise ConfigError(
+            f"`--model` got {spec.model!r}; expected printable text for the name in tables; give another."
+        )
+    for source in spec.videos:
+        if not source.isprintable():
+            raise ConfigError(f"`--videos` got {source!r}; expected a path of printable characters; rename it.")
 
 
 def _settings(spec: RunSpec) -> GenerationSettings:

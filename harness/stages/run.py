@@ -17,6 +17,7 @@ from anisora.harness.cache import FeatureCache
 from anisora.harness.device import describe
 from anisora.harness.errors import ConfigError, RecordError
 from anisora.harness.features import FeatureStore
+from anisora.harness.inputs.runs import find_run, read_spec
 from anisora.harness.media.decoder import DecodeLimits, DecodeOptions, DecoderPool, encoder_suffix
 from anisora.harness.progress import progress
 from anisora.harness.protocols import RunLogger
@@ -305,23 +306,25 @@ def rescore(
     """Score what is missing in a run, or add metrics to it, without generating.
 
     Raises:
-        RecordError: The folder is no run, or its clips are not the ones that were scored.
+        DataError: The folder holds no run.
+        RecordError: The clips are not the ones that were scored.
     """
-    path = Path(folder)
-    spec = RunFolder(path).read_spec()
+    target = find_run(Path(folder))
+    spec = read_spec(target)
     wanted = sorted({*spec.metrics, *metric_names(metrics or [])})
     job = job_of(spec.model_copy(update={"metrics": wanted}))
-    return execute(job, options or RunOptions(), folder=RunFolder(path))
+    return execute(job, options or RunOptions(), folder=target)
 
 
 def rerun(folder: str | Path, *, options: RunOptions | None = None) -> RunRecord:
     """Do a run again from its record alone, in a new folder ``<run_id>.rerun`` beside it.
 
     Raises:
-        RecordError: The folder holds no finished run.
+        DataError: The folder holds no run.
+        RecordError: The run is not finished, or its record is damaged.
     """
     path = Path(folder)
-    record = RunFolder(path).read_record()
+    record = find_run(path).read_record()
     chosen = replace(options or RunOptions(), db=None, cache=None, fresh=True)
     return execute(job_of(record.spec), chosen, folder=RunFolder(rerun_folder(path)))
 

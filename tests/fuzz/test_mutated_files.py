@@ -72,8 +72,14 @@ class Tripwire:
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("originals")
-    kinds = {".mp4": ("libx264", "yuv420p"), ".mov": ("mpeg4", "yuv420p"), ".webm": ("libvpx-vp9", "yuv420p"),
-             ".mkv": ("ffv1", "bgr0"), ".gif": ("gif", "rgb8"), ".avi": ("mpeg4", "yuv420p")}  # fmt: skip
+    kinds = {
+        ".mp4": ("libx264", "yuv420p"),
+        ".mov": ("mpeg4", "yuv420p"),
+        ".webm": ("libvpx-vp9", "yuv420p"),
+        ".mkv": ("ffv1", "bgr0"),
+        ".gif": ("gif", "rgb8"),
+        ".avi": ("mpeg4", "yuv420p"),
+    }
     return {
         suffix: write_video(folder / f"a{suffix}", drawn(8), codec, pixels).read_bytes()
         for suffix, (codec, pixels) in kinds.items()

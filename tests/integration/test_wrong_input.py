@@ -45,7 +45,7 @@ COMMANDS = [
     Wrong(name="nothing like a command", argv="xyzzy", says=("'xyzzy'", "anisora --help")),
     Wrong(name="no sub-command", argv="suite", says=("Missing command", "anisora suite --help")),
     Wrong(name="unknown sub-command", argv="suite shwo small/suite.yaml", says=("'shwo'", "'show'")),
-    Wrong(name="unknown option", argv="evaluate custom --video out", says=("--video", "Did you mean --videos?")),
+    Wrong(name="unknown option", argv="evaluate custom --video out", says=("'--video'", "'--videos'")),
     Wrong(
         name="unknown option with an underscore",
         argv="evaluate custom --videos out --alow_missing",
@@ -108,6 +108,21 @@ SCORING = [
         says=("--db", "small/items.csv", "folder"),
     ),
     Wrong(name="cache is a file", argv=f"{ON_SUITE} out --cache small/items.csv", says=("--cache", "small/items.csv")),
+    Wrong(name="out is too long", argv=f"{ON_SUITE} out --out {'a' * 300}", says=("aaaa", "too long", "shorter")),
+    Wrong(name="database is too long", argv=f"{ON_SUITE} out --db {'a' * 300}", says=("aaaa", "too long", "shorter")),
+    Wrong(name="database is a text", argv=f"{ON_SUITE} out --db small/items.csv", says=("--db", "no leaderboard")),
+    Wrong(
+        name="a system's name that cannot be printed", argv=f"{ON_SUITE} out --model 'a\x07'", says=("--model", "\\x07")
+    ),
+    Wrong(
+        name="a system's name that is no text", argv=f"{ON_SUITE} out --model 'a\udcff'", says=("--model", "\\udcff")
+    ),
+    Wrong(
+        name="a folder's name that is no text",
+        argv="evaluate custom --videos 'a\udcff'",
+        files={"a\udcff/item00.mkv": b"x"},
+        says=("--model", "\\udcff"),
+    ),
     Wrong(name="no weights folder", argv=f"{ON_SUITE} out --weights wieghts", says=("--weights", "wieghts", "folder")),
 ]
 
@@ -192,19 +207,15 @@ MODELS = [
         argv="run own.yaml --model ground-truth",
         files={
             "own.yaml": suite_text(dataset="manifest:path=own.jsonl"),
-            "own.jsonl": rows_text({"id": "a", "prompt": "x"}),
+            "own.jsonl": rows_text({"id": "a"}, {"id": "b", "ground_truth": "out/item00.mkv"}),
         },
-        says=("`ground-truth`", "'a'", "--allow-missing"),
+        says=("`ground-truth`", "1 of 2", "'a'", "--allow-missing"),
     ),
 ]
 
 SUITES = [
-    Wrong(
-        name="no suite file", argv="suite validate own.yml", says=("own.yml", "does not exist", "has no"), files={}
-    ),
-    Wrong(
-        name="suite is a folder", argv="suite validate small/", says=("small", "a folder", "YAML")
-    ),
+    Wrong(name="no suite file", argv="suite validate own.yml", says=("own.yml", "does not exist", "has no"), files={}),
+    Wrong(name="suite is a folder", argv="suite validate small/", says=("small", "a folder", "YAML")),
     Wrong(
         name="unknown key",
         argv="suite validate own.yaml",
@@ -295,7 +306,7 @@ SUITES = [
     Wrong(
         name="not text",
         argv="suite validate own.yaml",
-        files={"own.yaml": b"\xff\xfe\x00\x81"},
+        files={"own.yaml": b"name: \x81\x82"},
         says=("own.yaml", "not YAML"),
     ),
     Wrong(
@@ -356,7 +367,7 @@ MANIFESTS = [
     manifest("an id twice", rows_text(VIDEO, VIDEO), "line 2", "'a'", "line 1 already"),
     manifest("a path as id", rows_text({**VIDEO, "id": "../a"}), "line 1", "`id`", "path separators"),
     manifest("seed in words", rows_text({**VIDEO, "seed": "x"}), "`seed`", "'x'", "whole number"),
-    manifest("negative seed", rows_text({**VIDEO, "seed": -1}), "`seed`", "-1", "whole number"),
+    manifest("negative seed in a row", rows_text({**VIDEO, "seed": -1}), "`seed`", "-1", "whole number"),
     manifest("frame rate 0 in a row", rows_text({**VIDEO, "fps": 0}), "`fps`", "0", "above 0"),
     manifest(
         "position beyond the end",
@@ -423,6 +434,18 @@ VIDEOS = [
         says=("lacks 1 of 3", "'item01'", "--allow-missing"),
     ),
     Wrong(
+        name="a row that matches no item",
+        argv=f"{ON_SUITE} own.jsonl",
+        files={"own.jsonl": rows_text({"id": "itme00", "video": "out/item00.mkv"})},
+        says=("own.jsonl", "match no item", "itme00", "item00"),
+    ),
+    Wrong(
+        name="a seed that the suite has not",
+        argv=f"{ON_SUITE} out",
+        files={"out/item00-7.mkv": b"x"},
+        says=("match no item", "item00-7", "item00"),
+    ),
+    Wrong(
         name="all videos missing",
         argv=f"{ON_SUITE} none.jsonl --allow-missing",
         files={"none.jsonl": rows_text({"id": "item00", "video": "gone.mkv"})},
@@ -447,7 +470,7 @@ VIDEOS = [
         name="folders of different items",
         argv="evaluate custom --videos out --videos other",
         files={"other/item01.mkv": None},
-        says=("`other`", "lacks 1 of 3", "'item01'"),
+        says=("other`", "lacks 1 of 3", "'item01'"),
     ),
     Wrong(
         name="one folder twice",
@@ -473,7 +496,7 @@ VIDEOS = [
         name="more numbers than items",
         argv=f"{ON_SUITE} numbered --match order",
         files={f"numbered/{number}.mkv": b"x" for number in range(4)},
-        says=("numbered", "4", "3"),
+        says=("'3'", "the 3 that the suite has", "from 0 to 2"),
     ),
     Wrong(
         name="no numbers for an order",
@@ -590,7 +613,7 @@ RUNS = [
     ),
     Wrong(
         name="unknown metric to compare",
-        argv="compare small out out --db board.duckdb --metrics sharpnes",
+        argv="compare small out other --db board.duckdb --metrics sharpnes",
         says=("'sharpnes'", "'sharpness'"),
     ),
     Wrong(
@@ -598,9 +621,7 @@ RUNS = [
         argv="compare small out out --db board.duckdb",
         says=("out", "two different"),
     ),
-    Wrong(
-        name="rebuild from no folder", argv="leaderboard rebuild --runs rnus", says=("`rnus`", "does not exist")
-    ),
+    Wrong(name="rebuild from no folder", argv="leaderboard rebuild --runs rnus", says=("`rnus`", "does not exist")),
     Wrong(
         name="rebuild from no runs",
         argv="leaderboard rebuild --runs small --db new.duckdb",
@@ -666,8 +687,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(clip, folder / system)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        argv = f"{ON_SUITE} out --out scored --db board.duckdb --cache off --quiet".split()
-        assert _run(argv, debug=True) == 0
+        for system, out in (("out", "scored"), ("other", "scored-too")):
+            argv = f"{ON_SUITE} {system} --out {out} --db board.duckdb --cache off --quiet".split()
+            assert _run(argv, debug=True) == 0
     return folder
 
 
@@ -713,6 +735,21 @@ def test_wrong_input_is_one_line_with_exit_2_and_writes_nothing(
     for words in case.says:
         assert words.replace("{run}", run) in lines[0]
     assert contents(folder) == before
+
+
+@pytest.mark.slow  # imports torch, where it is installed
+def test_a_device_that_is_not_there_is_one_line_with_those_that_are(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(template)
+    before = contents(template)
+    argv = ["run", "small/suite.yaml", "--model", "damage/freeze", "--device", "cuda:99", "--out", str(tmp_path / "x")]
+    assert _run(argv, debug=False) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "`cuda:99` is not available" in line
+    assert "This machine has cpu" in line
+    assert contents(template) == before
+    assert not (tmp_path / "x").exists()
 
 
 def test_no_two_cases_have_one_name() -> None:

@@ -53,7 +53,7 @@ SAME = (
     Kind("ffv1 RGB of odd size", ".mkv", "ffv1", "bgr0", size=(47, 63)),
     Kind("ffv1 4:2:2 of odd size", ".mkv", "ffv1", "yuv422p", size=(47, 63)),
     Kind("ffv1 grey", ".mkv", "ffv1", "gray"),
-)  # fmt: skip
+)
 
 DIFFERENT = (
     # swscale's generations round 10 bits differently, and place 4:2:0 chroma differently where the height is odd
@@ -74,9 +74,15 @@ def name_of(kind: Kind) -> str:
 
 def written(kind: Kind, folder: Path) -> Path:
     return write_video(
-        folder / f"clip{kind.suffix}", drawn(12, *kind.size), kind.codec, kind.pixel_format, options=kind.options,
-        context=kind.context, pts=kind.pts, rotation=kind.rotation,
-    )  # fmt: skip
+        folder / f"clip{kind.suffix}",
+        drawn(12, *kind.size),
+        kind.codec,
+        kind.pixel_format,
+        options=kind.options,
+        context=kind.context,
+        pts=kind.pts,
+        rotation=kind.rotation,
+    )
 
 
 @pytest.fixture(scope="module")

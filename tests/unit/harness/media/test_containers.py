@@ -22,7 +22,7 @@ def written(folder: Path, kind: str) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "container"),
     [("mp4", "mov"), ("mov", "mov"), ("webm", "matroska"), ("mkv", "matroska"), ("gif", "gif"), ("avi", "avi")],
-)  # fmt: skip
+)
 def test_a_whole_file_is_recognised_and_announces_its_own_size(kind: str, container: str, tmp_path: Path) -> None:
     data = written(tmp_path, kind)
     file = io.BytesIO(data)

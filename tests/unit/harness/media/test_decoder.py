@@ -132,9 +132,15 @@ def test_the_frame_rate_of_the_clip_wins(pool: DecoderPool, lossless: tuple[Path
 
 @pytest.mark.parametrize(
     ("name", "codec", "pixels"),
-    [("a.MP4", "libx264", "yuv420p"), ("a.mov", "mpeg4", "yuv420p"), ("a.webm", "libvpx-vp9", "yuv420p"),
-     ("a.GIF", "gif", "rgb8"), ("a.Mkv", "ffv1", "bgr0"), ("a.avi", "mpeg4", "yuv420p")],
-)  # fmt: skip
+    [
+        ("a.MP4", "libx264", "yuv420p"),
+        ("a.mov", "mpeg4", "yuv420p"),
+        ("a.webm", "libvpx-vp9", "yuv420p"),
+        ("a.GIF", "gif", "rgb8"),
+        ("a.Mkv", "ffv1", "bgr0"),
+        ("a.avi", "mpeg4", "yuv420p"),
+    ],
+)
 def test_every_container_is_read_whatever_the_case_of_its_suffix(
     name: str, codec: str, pixels: str, pool: DecoderPool, tmp_path: Path
 ) -> None:
@@ -202,7 +208,7 @@ def test_flipped_bytes_in_the_picture_data_are_damaged(pool: DecoderPool, tmp_pa
 
 @pytest.mark.parametrize(
     "text", ["#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile {}\n"]
-)  # fmt: skip
+)
 @pytest.mark.parametrize("suffix", [".mp4", ".m3u8", ".mkv"])
 def test_a_playlist_is_no_video_whatever_its_suffix(text: str, suffix: str, pool: DecoderPool, tmp_path: Path) -> None:
     other = write_video(tmp_path / "other.mp4", drawn(3))
@@ -403,8 +409,10 @@ def test_the_parent_never_loads_a_decoder(lossless: tuple[Path, Frames]) -> None
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script, str(lossless[0])],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == "[]"
     assert done.stderr == ""
 

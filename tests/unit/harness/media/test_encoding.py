@@ -20,7 +20,7 @@ def pool() -> Iterator[DecoderPool]:
         yield pool
 
 
-@pytest.mark.parametrize("size", [(48, 64), (47, 63), (1, 1), (1, 65), (2, 3)])
+@pytest.mark.parametrize("size", [(48, 64), (47, 63), (1, 1), (1, 65), (2, 3), (400, 1), (1, 400), (270, 480)])
 def test_ffv1_gives_back_every_bit(size: tuple[int, int], pool: DecoderPool, tmp_path: Path) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (5, *size, 3), np.uint8)
     pool.encode(frames, fps=23.976, path=tmp_path / "a.mkv")
@@ -34,7 +34,7 @@ def test_ffv1_gives_back_every_bit(size: tuple[int, int], pool: DecoderPool, tmp
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 70), st.integers(0, 2**32 - 1))
 def test_ffv1_gives_back_every_bit_of_any_frames(
     pool: DecoderPool, tmp_path_factory: pytest.TempPathFactory, height: int, width: int, length: int, seed: int
-) -> None:  # fmt: skip
+) -> None:
     frames = np.random.default_rng(seed).integers(0, 256, (length, height, width, 3), np.uint8)
     path = tmp_path_factory.mktemp("any") / "a.mkv"
     pool.encode(frames, fps=16.0, path=path)

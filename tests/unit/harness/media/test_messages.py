@@ -88,10 +88,21 @@ def task() -> Iterator[Task]:
 
 @pytest.mark.parametrize(
     "lie",
-    [{"height": 0}, {"height": -1}, {"width": 1 << 40}, {"width": 8192 * 4320}, {"num_frames": 1.5},
-     {"num_frames": 10**6}, {"num_frames": True}, {"fps": 0}, {"fps": float("nan")}, {"fps": "24"}, {"codec": None}],
+    [
+        {"height": 0},
+        {"height": -1},
+        {"width": 1 << 40},
+        {"width": 8192 * 4320},
+        {"num_frames": 1.5},
+        {"num_frames": 10**6},
+        {"num_frames": True},
+        {"fps": 0},
+        {"fps": float("nan")},
+        {"fps": "24"},
+        {"codec": None},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_process_that_lies_about_a_clip_is_killed(lie: dict[str, object], task: Task) -> None:
     with pytest.raises(VideoUnreadable, match="the decoder process sent") as caught:
         stream_info(task, {"type": "opened", "info": INFO | lie})
@@ -107,12 +118,21 @@ def test_a_process_that_says_nothing_of_a_clip_is_killed(task: Task) -> None:
 
 @pytest.mark.parametrize(
     "window",
-    [{"slot": 3, "indices": [0]}, {"slot": -1, "indices": [0]}, {"slot": True, "indices": [0]}, {"slot": 0},
-     {"slot": 0, "indices": []}, {"slot": 0, "indices": [0] * 33}, {"slot": 0, "indices": [1, 1]},
-     {"slot": 0, "indices": [2, 1]}, {"slot": 0, "indices": [-1]}, {"slot": 0, "indices": ["0"]},
-     {"slot": 0, "indices": [1 << 70]}],
+    [
+        {"slot": 3, "indices": [0]},
+        {"slot": -1, "indices": [0]},
+        {"slot": True, "indices": [0]},
+        {"slot": 0},
+        {"slot": 0, "indices": []},
+        {"slot": 0, "indices": [0] * 33},
+        {"slot": 0, "indices": [1, 1]},
+        {"slot": 0, "indices": [2, 1]},
+        {"slot": 0, "indices": [-1]},
+        {"slot": 0, "indices": ["0"]},
+        {"slot": 0, "indices": [1 << 70]},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_window_that_cannot_be_is_not_looked_at(window: dict[str, object], task: Task) -> None:
     stream = FrameStream(task, StreamInfo(**INFO), None)  # type: ignore[arg-type]
     task.reserve(16, 16)
