@@ -68,8 +68,8 @@ bench: $(VENV)/.stamp-dev ## benchmarks, as ratios within one run
 fuzz: $(VENV)/.stamp-dev ## damaged video files: make fuzz N=500
 	ANISORA_FUZZ_FILES=$(N) $(BIN)/pytest -q --run-slow tests/fuzz
 
-docs: $(VENV)/.stamp-dev ## the tests of the documentation
-	$(BIN)/pytest -q tests/docs
+docs: $(VENV)/.stamp-dev ## rewrite the generated parts of the documentation
+	$(BIN)/python docs/generate.py
 
 check: lint types test ## what a change must pass
 

@@ -1,6 +1,6 @@
 """Writes the parts of the documentation that the program itself knows best.
 
-    python docs/generate.py                     rewrite help texts and tables of names
+    python docs/generate.py                     rewrite help texts and tables of names, begin pages of new metrics
     python docs/generate.py --check             say what is out of date, and change nothing
     python docs/generate.py --demo runs/demo    also the demo's table in both READMEs, from a run of `anisora demo`
 
@@ -8,6 +8,7 @@ A part stands between ``<!-- generated: NAME -->`` and ``<!-- end: NAME -->``.
 """
 
 import argparse
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -131,6 +132,41 @@ def demo_table(runs: Path) -> str:
     return text.partition("\n\n")[2]
 
 
+def first_page(name: str) -> str:
+    """Write the page a metric begins with: its facts and what its docstrings say."""
+    metric = registry("metrics").create(name)
+    info, module = metric.info, sys.modules[type(metric).__module__]
+    facts = {
+        "title": info.title,
+        "group": info.group,
+        "version": info.version,
+        "direction": info.direction,
+        "range": " to ".join(format(bound, "g") for bound in info.value_range),
+        "unit": info.unit or "none",
+        "needs": ", ".join(sorted(info.needs)) or "nothing but the clip",
+        "extractor": ", ".join(f"`{request.extractor}`" for request in info.requests),
+        "source": info.source,
+    }
+    formulas = [getattr(module, public) for public in module.__all__ if inspect.isfunction(getattr(module, public))]
+    lacking = [f"* Items without: {', '.join(sorted(info.needs))}."] if info.needs else []
+    if info.min_frames > 1:
+        lacking.append(f"* Clips of fewer than {info.min_frames} frames.")
+    sections = {
+        "What it measures": inspect.getdoc(type(metric)) or "",
+        "Formula": "\n\n".join(f"`{formula.__name__}`: {inspect.getdoc(formula)}" for formula in formulas),
+        "Left unscored": "\n".join(lacking) or "Nothing that can be decoded.",
+        "Known limits": "None have been looked for yet.",
+    }
+    body = "\n\n".join(f"## {title}\n{text}" for title, text in sections.items())
+    return f"# {name}\n\n{table(['fact', 'value'], list(facts.items()))}\n{body}\n"
+
+
+def new_pages() -> dict[Path, str]:
+    """Return {path: text} of the metrics that have no page."""
+    paths = {name: DOCS / "metrics" / f"{name}.md" for name in registry("metrics").names()}
+    return {path: first_page(name) for name, path in paths.items() if not path.is_file()}
+
+
 GENERATORS: Mapping[str, Generator] = {
     "help": help_text,
     "metrics": metric_table,
@@ -169,6 +205,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     demo = None if options.demo is None else demo_table(options.demo)
     stale = []
+    for page, text in new_pages().items():
+        stale.append(page.relative_to(ROOT))
+        if not options.check:
+            page.write_text(text, encoding="utf-8")
     for page in pages():
         before = page.read_text(encoding="utf-8")
         after = regenerated(before, demo=demo)

@@ -68,7 +68,8 @@ def strip_of(pool: DecoderPool, row: Row, folder: Path) -> Frames:
     run = RunFolder(folder / row.run_id)
     clip = next(found for found in run.read_clips() if found.item_id == ITEM)
     frames, _ = pool.read_frames(Clip(path=run.path / clip.path, digest=clip.sha256))
-    return frames[np.linspace(0, len(frames) - 1, _FRAMES).round().astype(int)]
+    chosen: Frames = frames[np.linspace(0, len(frames) - 1, _FRAMES).round().astype(int)]
+    return chosen
 
 
 def _direction(draw: ImageDraw.ImageDraw, at: tuple[float, float], direction: str | None) -> None:
@@ -143,7 +144,10 @@ def leaderboard(pool: DecoderPool, table: LeaderboardTable, folder: Path) -> Ima
             picture.paste(small, (_MARGIN + _NAME + at * (_STRIP[0] + 2), y + 6))
         for place, (column, cell, span) in enumerate(zip(table.columns, row.cells, spans, strict=True)):
             _cell(draw, (start + place * _COLUMN, y), column, cell, span)
-    note = "Blue: best of its column. *: better than the ground truth. Lines: 95 % intervals. Triangle right: closest to the ground truth is best."
+    note = (
+        "Blue: best of its column. *: better than the ground truth. Lines: 95 % intervals. "
+        "Triangle right: closest to the ground truth is best."
+    )
     draw.text((_MARGIN, _TOP + len(table.rows) * _ROW + _MARGIN), note, _GREY, font(12))
     return picture
 

@@ -4,6 +4,7 @@ User mistakes end as one line on stderr with the exit code of the error; ``--deb
 """
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -66,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or os.environ.get("ANISORA_DEBUG", "") not in ("", "0")
     arguments = [argument for argument in arguments if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character the terminal lacks must not lose a finished run
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_run(arguments, debug=debug))
 
 
@@ -84,9 +88,6 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _fail("Stopped. What is done is kept; the same command goes on from here.", _EXIT_STOPPED)
-    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - stays open until the interpreter has flushed it
-        return 0
     except OSError as error:
         if not debug and error.errno == errno.ENAMETOOLONG:
             return _fail(f"Path `{error.filename}` is too long for this file system; choose a shorter one.", EXIT_USAGE)
@@ -110,5 +111,8 @@ def _usage_message(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"anisora: {' '.join(message.split())}", err=True)
+    line = " ".join(message.split())
+    # A file's name may hold anything, also what would move the cursor or colour the terminal.
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+    click.echo(f"anisora: {shown}", err=True)
     return code

@@ -262,6 +262,7 @@ class _Pass:
         self.expected_frames = 0
         self.depends_on_length = any(request.sampling.mode not in ("all", "stride") for request in requests)
         self._images: tuple[tuple[float, Frames], ...] | None = None
+        self._mask: NDArray[np.bool_] | None = None
         for request in requests:
             self._add_queue(request)
 
@@ -269,13 +270,14 @@ class _Pass:
         info = self.store.extractor(request.extractor).info
         try:
             images = self._conditioning_images() if "keyframes" in info.needs else ()
+            mask = self._region_mask() if "region_mask" in info.needs else None
         except AnisoraError as error:
             self.failures[request] = error
             return
         prompt = self.item.sample.prompt if "prompt" in info.needs else None
 
         def call(batch: Batch) -> dict[str, NDArray[Any]]:
-            return self.store.call(request.extractor, replace(batch, images=images, prompt=prompt))
+            return self.store.call(request.extractor, replace(batch, images=images, prompt=prompt, region_mask=mask))
 
         self.queues.append(WindowQueue(request, info, call, positions=self.item.sample.condition.positions))
 
@@ -284,6 +286,15 @@ class _Pass:
             keyframes = self.item.sample.condition.keyframes
             self._images = tuple((position, self.store.pool.read_image(image.path)) for position, image in keyframes)
         return self._images
+
+    def _region_mask(self) -> NDArray[np.bool_]:
+        """Return (h, w): True where the mean of the mask image's channels is in the upper half of 0..255."""
+        if self._mask is None:
+            path = self.item.sample.condition.region_mask
+            if path is None:
+                raise MetricError(f"Item {self.item.sample.id!r} has no region mask to measure motion by.")
+            self._mask = self.store.pool.read_image(path).sum(axis=2, dtype=np.int64) >= 3 * 128
+        return self._mask
 
     def run(self, num_frames: int | None) -> StreamInfo:
         """Decode the clip, with the ground truth in step where an extractor compares the two.

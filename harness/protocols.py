@@ -44,6 +44,7 @@ __all__ = [
     "RewardInfo",
     "RewardModel",
     "RunLogger",
+    "SelfChecking",
     "VideoReader",
 ]
 
@@ -75,6 +76,12 @@ class ExtractorInfo:
     """Inputs beside the clip that reach the batch and the cache key."""
     weights: tuple[str, ...] = ()
     """Names in the weights ledger."""
+    extra: str = ""
+    """The optional extra of this package that brings what it imports; none for the core."""
+    distributions: tuple[str, ...] = ()
+    """The distributions of that extra without which it cannot run."""
+    frame_size: tuple[int, int] | None = None
+    """(height, width) to which frames are resized, by area, before they are kept; only where ``window`` is 0."""
     summary: str = ""
 
 
@@ -94,6 +101,8 @@ class Batch:
     images: tuple[tuple[float, Frames], ...] = ()
     """(position, (h, w, 3)) conditioning images, for extractors that need keyframes."""
     prompt: str | None = None
+    region_mask: NDArray[np.bool_] | None = None
+    """(h, w), at the mask image's own size: True where the picture is to move, for extractors that need it."""
 
 
 class FeatureExtractor(Protocol):
@@ -106,6 +115,19 @@ class FeatureExtractor(Protocol):
 
     def extract(self, batch: Batch) -> dict[str, NDArray[Any]]:
         """Return small arrays whose first axis is the batch's; dense maps stay inside."""
+        ...
+
+
+@runtime_checkable
+class SelfChecking(Protocol):
+    """An extractor that can tell whether it works on this machine."""
+
+    def known_answer(self) -> str:
+        """Run on a picture with a known answer and return what was found.
+
+        Raises:
+            MetricError: It found something else.
+        """
         ...
 
 

@@ -58,7 +58,12 @@ def _files(run: RunFolder, record: RunRecord) -> Iterator[Change]:
 
 
 def _clips(run: RunFolder) -> Iterator[Change]:
-    for row in run.read_clips():
+    try:
+        rows = run.read_clips()
+    except (RecordError, ValueError, TypeError) as error:
+        yield Change(what="row", name=run.clips_path.name, detail=f"cannot be read: {error}")
+        return
+    for row in rows:
         path = run.path / row.path
         try:
             found = clip_at(path, None).digest

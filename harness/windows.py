@@ -160,6 +160,8 @@ class WindowQueue:
             digests: Digests of this piece's frames, shared between the queues of one pass.
         """
         window, stride = self.info.window, self.info.stride
+        if window == 0 and self.info.frame_size is not None:
+            frames = _resized(frames, self.info.frame_size)
         piece = [
             _Frame(int(index), frames[row], None if reference is None else reference[row])
             for row, index in enumerate(indices)
@@ -269,6 +271,16 @@ class _Frame:
 def _present(frame: _Frame) -> Frames:
     assert frame.reference is not None
     return frame.reference
+
+
+def _resized(frames: Frames, size: tuple[int, int]) -> Frames:
+    """Resize (n, H, W, 3) frames by area, so that a whole clip fits in memory."""
+    import cv2
+
+    height, width = size
+    if not len(frames) or frames.shape[1:3] == size:
+        return frames
+    return np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in frames])
 
 
 def _joined(frames: list[Frames]) -> Frames:

@@ -7,6 +7,7 @@ __all__ = ["CATALOG"]
 CATALOG: Final[dict[str, dict[str, str]]] = {
     "loggers": {
         "duckdb": "anisora.leaderboards.store:DuckDBLogger",
+        "mlflow": "anisora.leaderboards.tracking:MlflowLogger",
     },
     "presenters": {
         "runs": "anisora.leaderboards.presentation:present_runs",

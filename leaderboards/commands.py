@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from anisora.harness.commands.groups import CommandGroup
+from anisora.harness.commands.groups import Command, CommandGroup
 from anisora.harness.commands.options import leaderboard_file, option, run_options, split_words, work_options
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ def leaderboard() -> None:
 @option("--models", callback=split_words, metavar="A,B", help="Systems or run ids, in the order wanted.")
 @option("--allow-diff", multiple=True, metavar="FIELD", help="Show runs that differ in a field, with a dagger.")
 @option("--sort-by", metavar="METRIC", help="Order the rows by a metric, best first.")
-@option("--show-untrained", is_flag=True, help="Show runs of random weights, and no others.")
+@option(
+    "--show-untrained", is_flag=True, help="Show runs of random weights among themselves; choose them with --models."
+)
 @_database
 def show(
     suite: str,
@@ -151,7 +153,7 @@ def rebuild(runs: Path, db: Path) -> int:
     return _EXIT_FAILED if report.skipped else 0
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("suite")
 @click.argument("left")
 @click.argument("right")
@@ -183,7 +185,7 @@ def compare(
     click.echo(render_comparison(compared, "json" if as_json else style), nl=False)
 
 
-@click.command()
+@click.command(cls=Command)
 @work_options
 def demo(**parameters: Any) -> int:  # noqa: ANN401
     r"""Score a small rendered suite and its damages, and print the table.

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anisora.harness.record import RunRecord
-from anisora.harness.stages.run import RunOptions, run
+from anisora.harness.stages.run import run
+from anisora.harness.stages.session import RunOptions
 from anisora.harness.suite import load_suite
 from anisora.leaderboards.render import render
 from anisora.leaderboards.store import Leaderboard

@@ -97,7 +97,11 @@ def _left_out(selection: Selection) -> list[str]:
         f"{count} other run{'' if count == 1 else 's'} of {model} under the same protocol not shown."
         for model, count in selection.superseded
     ]
-    for count, word in ((selection.untrained, "with random weights"), (selection.failed, "that failed")):
+    for count, word in (
+        (selection.untrained, "with random weights"),
+        (selection.failed, "that failed"),
+        (selection.partial, "over a part of the items"),
+    ):
         if count:
             notes.append(f"{count} run{'' if count == 1 else 's'} {word} not shown.")
     return notes

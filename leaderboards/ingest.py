@@ -145,7 +145,7 @@ def find_run_folders(runs: Path) -> tuple[list[Path], list[Path]]:
     """Return the finished and the unfinished run folders at or below a folder; they do not nest."""
     finished, unfinished = [], []
     for place, folders, names in os.walk(runs):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.endswith(".rerun"))  # a repetition, for comparison
         if "record.json" in names:
             finished.append(Path(place))
         elif "spec.yaml" in names:
@@ -178,7 +178,9 @@ def replace_all(
             skipped.append((folder, str(error)))
             continue
         if record.run_id in added:
-            skipped.append((folder, f"Run `{record.run_id}` is already there, from `{added[record.run_id]}`."))
+            first = added[record.run_id]
+            if record.results != RunFolder(first).read_record().results:  # the same run made twice says the same
+                skipped.append((folder, f"Run `{record.run_id}` is already there with other results, from `{first}`."))
             continue
         insert_run(connection, record, scores, str(folder.resolve()))
         added[record.run_id] = folder

@@ -20,6 +20,8 @@ class Selection:
     """(model, number of its other runs under the same protocol)."""
     untrained: int
     failed: int
+    partial: int
+    """Runs over a part of the items, left out where runs over all of them are shown."""
 
 
 def select_runs(
@@ -48,13 +50,15 @@ def select_runs(
         candidates = finished
     else:
         candidates = [record for record in finished if record.untrained is None]
-    shown, superseded = _newest(candidates, metrics)
+    compared = candidates if models else _over_all_items(candidates)
+    shown, superseded = _newest(compared, metrics)
     kept = {record.run_id for record in shown}
     selection = Selection(
         shown=tuple(record for record in asked if record.run_id in kept),
         superseded=superseded,
         untrained=len(finished) - len(candidates),
         failed=len(asked) - len(finished),
+        partial=len(candidates) - len(compared),
     )
     if not selection.shown:
         raise RecordError(_nothing(selection))
@@ -79,6 +83,12 @@ def _named(records: Sequence[RunRecord], models: Sequence[str]) -> list[RunRecor
             raise UnknownNameError("model or run", name, known | {record.run_id for record in records}, hint)
         found.update({record.run_id: record for record in matches})
     return list(found.values())
+
+
+def _over_all_items(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Leave out runs over a part of a suite, unless there are no others; those asked for by name are not left out."""
+    whole = [record for record in records if record.spec.limit is None and not record.spec.labels]
+    return whole or list(records)
 
 
 def check_trained(records: Sequence[RunRecord]) -> None:

@@ -3,6 +3,7 @@
 How it looks is the business of ``render``.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -227,7 +228,8 @@ def columns_of(columns: Sequence[ColumnChoice], records: Sequence[RunRecord]) ->
             if column not in directions:
                 hint = f"The runs have: {', '.join(sorted(directions)) or 'no metric'}."
                 raise UnknownNameError("metric", column, directions, hint)
-            made.append(TableColumn(metric=column, header=column, direction=directions[column]))
+            decimals = _decimals_for(records, column)
+            made.append(TableColumn(metric=column, header=column, decimals=decimals, direction=directions[column]))
         else:
             made.append(
                 TableColumn(
@@ -239,6 +241,13 @@ def columns_of(columns: Sequence[ColumnChoice], records: Sequence[RunRecord]) ->
                 )
             )
     return tuple(made)
+
+
+def _decimals_for(records: Sequence[RunRecord], metric: str) -> int:
+    """Four significant digits of the largest value, where no suite says how a metric is printed."""
+    results = [record.result(metric) for record in records]
+    largest = max((abs(result.value) for result in results if result is not None and result.value), default=1.0)
+    return min(9, max(0, 3 - math.floor(math.log10(largest))))
 
 
 def _metrics_of(records: Sequence[RunRecord]) -> list[str]:

@@ -32,5 +32,7 @@ def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("ANISORA_") and name != "ANISORA_FUZZ_FILES"]:
             patch.delenv(name)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("ANISORA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("ANISORA_NO_MLFLOW", "1")  # its import is most of a small run's time; its own tests ask for it
         yield

@@ -1,10 +1,12 @@
-"""Groups of commands whose mistakes are one line with the nearest right name."""
+"""Commands whose help keeps its examples, and groups whose mistakes are one line with the nearest right name."""
+
+from typing import Any
 
 import click
 
 from anisora.harness.errors import nearest
 
-__all__ = ["CommandGroup", "with_dashes"]
+__all__ = ["Command", "CommandGroup", "with_dashes"]
 
 
 def with_dashes(token: str) -> str:
@@ -12,8 +14,25 @@ def with_dashes(token: str) -> str:
     return token.replace("_", "-")
 
 
+def _with_marks(text: str | None) -> str | None:
+    """Return help with click's marks, which raw docstrings hold as two characters: lines after one are not wrapped."""
+    return text and text.replace("\\b", "\b")
+
+
+class Command(click.Command):
+    """A command whose help shows its examples line by line."""
+
+    def __init__(self, name: str | None, *, help: str | None = None, **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(name, help=_with_marks(help), **attributes)
+
+
 class CommandGroup(click.Group):
     """A group that names the nearest command, and asks for one where there is none."""
+
+    command_class = Command
+
+    def __init__(self, name: str | None = None, *, help: str | None = None, **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(name, help=_with_marks(help), **attributes)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options of the group itself; without a command there is nothing to do."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import click
 
-from anisora.harness.commands.groups import CommandGroup
+from anisora.harness.commands.groups import Command, CommandGroup
 from anisora.harness.commands.options import FRAME_RATE, option, split_words
 
 __all__ = ["doctor", "list_names", "suite"]
@@ -148,7 +148,7 @@ _LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 }
 
 
-@click.command("list")
+@click.command("list", cls=Command)
 @click.argument("what", type=click.Choice(list(_LISTS)))
 @option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_names(what: str, *, as_json: bool) -> None:
@@ -160,7 +160,7 @@ def list_names(what: str, *, as_json: bool) -> None:
     _print_rows(_LISTS[what](), as_json=as_json)
 
 
-@click.command()
+@click.command(cls=Command)
 @option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(*, as_json: bool) -> int:
     r"""Check this machine and print the block for a bug report.

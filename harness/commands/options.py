@@ -12,7 +12,7 @@ import click
 from anisora.harness.errors import ConfigError
 
 if TYPE_CHECKING:
-    from anisora.harness.stages.run import RunOptions
+    from anisora.harness.stages.session import RunOptions
 
 __all__ = [
     "FRAME_RATE",
@@ -130,6 +130,12 @@ def leaderboard_file(path: Path) -> Path:
     return path
 
 
+def _mlflow(uri: str | None, *, off: bool) -> str | None:
+    if off and uri:
+        raise ConfigError(f"`--mlflow` got {uri!r}, and `--no-mlflow` was given; leave one of them out.")
+    return None if off else uri or "default"
+
+
 def _weights(_: click.Context, __: click.Parameter, value: Path | None) -> None:
     if value is not None:
         if not value.is_dir():
@@ -156,6 +162,12 @@ work_options = _stacked(
         show_default=True,
         help="The leaderboard file that runs are added to; off for none.",
     ),
+    option(
+        "--mlflow",
+        metavar="URI",
+        help="Where MLflow keeps runs; MLFLOW_TRACKING_URI, or else mlflow.db beside the leaderboard, by default.",
+    ),
+    option("--no-mlflow", is_flag=True, help="Log nothing to MLflow."),
     option("--cache", callback=_cache, metavar="DIR|off", help="Where features are kept between runs."),
     option(
         "--weights",
@@ -191,7 +203,7 @@ score_options = _stacked(
         type=click.Choice(["reference", "tagged"]),
         default="reference",
         show_default=True,
-        help="Colours as decord reads them, or by the stream's own tags.",
+        help="As decord reads frames, or turned by the display matrix as players show them.",
     ),
     option(
         "--decoder", type=click.Choice(["av", "decord"]), default="av", show_default=True, help="Library that decodes."
@@ -208,7 +220,7 @@ def run_options(parameters: dict[str, Any]) -> "tuple[RunOptions, bool, bool]":
     Returns:
         How to work, whether to print JSON, whether to print nothing.
     """
-    from anisora.harness.stages.run import RunOptions
+    from anisora.harness.stages.session import RunOptions
 
     as_json, quiet = parameters.pop("as_json"), parameters.pop("quiet")
     database, out = parameters.pop("db"), parameters.pop("out")
@@ -216,6 +228,7 @@ def run_options(parameters: dict[str, Any]) -> "tuple[RunOptions, bool, bool]":
     made = RunOptions(
         out=out,
         db=None if database == "off" else leaderboard_file(Path(database)),
+        mlflow=_mlflow(parameters.pop("mlflow"), off=parameters.pop("no_mlflow")),
         cache=parameters.pop("cache"),
         workers=parameters.pop("workers"),
         fresh=parameters.pop("fresh"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from anisora.harness.commands.groups import Command
 from anisora.harness.commands.options import (
     FRAME_RATE,
     option,
@@ -19,7 +20,7 @@ from anisora.harness.commands.options import (
 if TYPE_CHECKING:
     from anisora.harness.record import RunRecord
     from anisora.harness.stages.job import Job
-    from anisora.harness.stages.run import RunOptions
+    from anisora.harness.stages.session import RunOptions
 
 __all__ = ["evaluate", "generate", "rerun", "rescore", "run", "verify"]
 
@@ -44,7 +45,7 @@ def _finish(records: "Sequence[RunRecord]", folders: Sequence[Path], *, as_json:
     return _EXIT_PARTIAL if any(record.status == "partial" for record in records) else 0
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("suite")
 @option(
     "--videos",
@@ -97,7 +98,7 @@ def evaluate(suite: str, videos: tuple[Path, ...], **parameters: Any) -> int:  #
 
 
 def _work(jobs: "Sequence[Job]", options: "RunOptions", *, dry_run: bool, as_json: bool, quiet: bool) -> int:
-    from anisora.harness.stages.run import execute, preview
+    from anisora.harness.stages.session import execute, preview
 
     if dry_run:
         for job in jobs:
@@ -132,7 +133,7 @@ def _job(suite: str, parameters: dict[str, Any]) -> "Job":
     return job_of(run_spec(suite, settings=settings, **parameters))
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("suite")
 @_model_options
 @score_options
@@ -148,7 +149,7 @@ def run(suite: str, **parameters: Any) -> int:  # noqa: ANN401
     return _work([_job(suite, parameters)], options, dry_run=dry_run, as_json=as_json, quiet=quiet)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("suite")
 @_model_options
 @score_options
@@ -159,7 +160,7 @@ def generate(suite: str, **parameters: Any) -> int:  # noqa: ANN401
     \b
     anisora generate demo --model damage/blur:severity=0.5 --limit 2
     """
-    from anisora.harness.stages.run import execute, preview
+    from anisora.harness.stages.session import execute, preview
 
     options, as_json, quiet = run_options(parameters)
     dry_run = parameters.pop("dry_run")
@@ -176,7 +177,7 @@ def generate(suite: str, **parameters: Any) -> int:  # noqa: ANN401
     return _EXIT_PARTIAL if record.errors else 0
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @option("--metrics", callback=split_words, metavar="A,B", help="Metrics to add; without it, what is missing is scored.")
 @work_options
@@ -193,7 +194,7 @@ def rescore(run_folder: Path, metrics: list[str] | None, **parameters: Any) -> i
     return _finish([record], [run_folder], as_json=as_json, quiet=quiet)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @work_options
 def rerun(run_folder: Path, **parameters: Any) -> int:  # noqa: ANN401
@@ -216,7 +217,7 @@ def rerun(run_folder: Path, **parameters: Any) -> int:  # noqa: ANN401
     return code if same else _EXIT_FAILED
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
 def verify(run_folder: Path, *, as_json: bool) -> int:

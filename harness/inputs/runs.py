@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import yaml
+from pydantic import ValidationError
 
 from anisora.harness.errors import DataError
 from anisora.harness.inputs.paths import missing_path, path_exists, shortened
@@ -40,9 +41,11 @@ def read_spec(run: RunFolder) -> RunSpec:
         return run.read_spec()
     except yaml.YAMLError as error:
         reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-    except ValueError as error:  # of pydantic, or bytes that are no text
-        first = getattr(error, "errors", lambda: [])()[:1]
-        reason = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in first) or str(error)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        reason = f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
+    except UnicodeDecodeError as error:
+        reason = str(error)
     raise DataError(
         f"`{run.spec_path}` is damaged ({shortened(reason)}); expected what a run wrote; "
         "give the command that started the run again."

@@ -67,7 +67,6 @@ class Job:
                 "seeds": spec.seeds,
                 "settings": spec.settings,
                 "decode": [spec.decode, spec.decoder],
-                "fps": spec.fps,
                 "encoder": spec.encoder if self.generator else None,
             }
         )
@@ -78,6 +77,12 @@ class Job:
         words = re.sub(r"[^A-Za-z0-9._]+", "-", f"{self.spec.suite}-{self.spec.model}").strip("-.")
         return f"{words[:80]}-{self.identity[:10]}"
 
+    @property
+    def _frame_rate(self) -> str:
+        """``native``, or the rates that were declared for clips that carry none."""
+        declared = sorted({clip.fps for clip in self.clips.values() if clip.fps is not None})
+        return "native" if not declared else f"declared {', '.join(f'{fps:g}' for fps in declared)}"
+
     def protocol_fields(self, encoders: set[str]) -> dict[str, Json]:
         """Return the run's part of the protocol, given the codecs of its clips."""
         spec = self.spec
@@ -85,10 +90,9 @@ class Job:
             "suite": f"{spec.suite}@{spec.suite_version}",
             "track": spec.track,
             "items": samples_fingerprint(self.samples),
-            "number_of_items": len(self.samples),
             "seeds": sorted(spec.seeds),
             "samples_per_item": len(spec.seeds),
-            "frame_rate": "native" if spec.fps is None else f"native, {spec.fps:g} where none",
+            "frame_rate": self._frame_rate,
             "length": "native",
             "resize": "native",
             "prompt_rewriting": "none",

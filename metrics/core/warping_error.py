@@ -8,7 +8,7 @@ from anisora.harness.types import Frames, FrameSampling, Generation, Score
 from anisora.metrics.core.flow_magnitude import flow_obstacle
 from anisora.metrics.scoring import scored, unscored
 
-__all__ = ["WarpingError", "mean_error", "pair_warping_error", "visible_pixels", "warp"]
+__all__ = ["WarpingError", "mean_error", "pair_warping_error", "returning_pixels", "visible_pixels", "warp"]
 
 
 def warp(planes: NDArray[np.float64], flow: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -39,6 +39,23 @@ def warp(planes: NDArray[np.float64], flow: NDArray[np.float64]) -> tuple[NDArra
     return found, inside
 
 
+def returning_pixels(forward: NDArray[np.float64], returned: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell for which pixels going there and back returns (Ruder et al. 2016, eq. 5).
+
+    ``|w + w'|^2 <= 0.01 (|w|^2 + |w'|^2) + 0.5``
+
+    Args:
+        forward: (2, H, W) the flow w from this frame to the next, in pixels.
+        returned: (2, H, W) the flow w' back, fetched from where the forward flow points.
+
+    Returns:
+        (H, W).
+    """
+    tolerated = 0.01 * (_squared_length(forward) + _squared_length(returned)) + 0.5
+    returns: NDArray[np.bool_] = _squared_length(forward + returned) <= tolerated
+    return returns
+
+
 def visible_pixels(forward: NDArray[np.float64], returned: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell which pixels of a frame can still be seen in the next one.
 
@@ -54,13 +71,11 @@ def visible_pixels(forward: NDArray[np.float64], returned: NDArray[np.float64]) 
         (H, W).
     """
     length = _squared_length(forward)
-    tolerated = 0.01 * (length + _squared_length(returned)) + 0.5
     gradient = np.zeros_like(length)
     gradient[:, :-1] += _squared_length(np.diff(forward, axis=2))
     gradient[:-1] += _squared_length(np.diff(forward, axis=1))
-    returns = _squared_length(forward + returned) <= tolerated
     is_smooth = gradient <= 0.01 * length + 0.002
-    visible: NDArray[np.bool_] = returns & is_smooth
+    visible: NDArray[np.bool_] = returning_pixels(forward, returned) & is_smooth
     return visible
 
 

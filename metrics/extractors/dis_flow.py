@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from anisora.harness.protocols import Batch, ExtractorInfo
 from anisora.harness.types import Frames
 from anisora.metrics.core.flow_magnitude import SMALLEST_SIDE, mean_displacement
+from anisora.metrics.core.line_stability import line_strength, pair_line_stability
 from anisora.metrics.core.warping_error import pair_warping_error
 
 __all__ = ["SHORT_SIDE", "DisFlow", "dense_flow", "luma_of", "working_frame"]
@@ -63,31 +64,35 @@ class DisFlow:
     """Flow both ways between consecutive frames.
 
     Per pair: ``displacement``, the mean length of the forward flow in frame diagonals; ``warping_error``,
-    E_pair of Lai et al. 2018, NaN if no pixel is visible; ``visible``, the share of pixels that are. All NaN
-    for tiny frames.
+    E_pair of Lai et al. 2018, NaN if no pixel is visible; ``visible``, the share of pixels that are;
+    ``line_stability``, how far dark lines stay the same, NaN if there is none. All NaN for tiny frames.
     """
 
     info = ExtractorInfo(
         name="dis_flow",
-        version=1,
+        version=2,
         window=2,
         preprocess=f"rgb8-short{SHORT_SIDE}-area-luma8-bt601-dis-medium",
-        summary="DIS optical flow both ways: displacement, warping error, visible share",
+        summary="DIS optical flow both ways: displacement, warping error, visible share, line stability",
     )
 
     def extract(self, batch: Batch) -> dict[str, NDArray[Any]]:
-        """Return ``displacement``, ``warping_error`` and ``visible``, each (B,) float64."""
+        """Return ``displacement``, ``warping_error``, ``visible`` and ``line_stability``, each (B,) float64."""
         rows = np.array([_follow(first, second) for first, second in batch.frames], np.float64)
-        return {"displacement": rows[:, 0], "warping_error": rows[:, 1], "visible": rows[:, 2]}
+        return dict(zip(("displacement", "warping_error", "visible", "line_stability"), rows.T, strict=True))
 
 
-def _follow(first: Frames, second: Frames) -> tuple[float, float, float]:
+def _follow(first: Frames, second: Frames) -> tuple[float, float, float, float]:
     # On smaller wide frames DIS (seen in OpenCV 5.0) leaves its own buffers and the process dies.
     if min(first.shape[:2]) < SMALLEST_SIDE:
-        return float("nan"), float("nan"), float("nan")
-    if np.array_equal(first, second):
-        return 0.0, 0.0, 1.0  # a held frame, which anime is full of: what the long way gives
-    first, second = working_frame(first), working_frame(second)
-    luma, next_luma = luma_of(first), luma_of(second)
+        return (float("nan"),) * 4
+    is_held = np.array_equal(first, second)
+    first = working_frame(first)
+    luma = luma_of(first)
+    if is_held:  # anime is full of held frames: what the long way gives
+        return 0.0, 0.0, 1.0, 1.0 if len(np.unique(line_strength(luma))) > 1 else float("nan")
+    second = working_frame(second)
+    next_luma = luma_of(second)
     forward, backward = dense_flow(luma, next_luma), dense_flow(next_luma, luma)
-    return mean_displacement(forward), *pair_warping_error(first, second, forward, backward)
+    error, visible = pair_warping_error(first, second, forward, backward)
+    return mean_displacement(forward), error, visible, pair_line_stability(luma, next_luma, forward, backward)

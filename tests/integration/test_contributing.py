@@ -95,6 +95,15 @@ def test_the_test_of_the_recipe_passes_and_would_fail_without_the_file(extended_
 
 
 @pytest.mark.slow
+def test_the_tests_that_look_at_every_metric_pass_with_the_one_of_the_recipe(extended_tree: Path) -> None:
+    done = run(extended_tree, "docs/generate.py")
+    assert (done.returncode, "docs/metrics/largest_jump.md is rewritten" in done.stdout) == (0, True), done.stderr
+    paths = ("tests/docs", "tests/unit/metrics/test_catalog.py", "tests/architecture/test_source.py")
+    done = run(extended_tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+
+
+@pytest.mark.slow
 def test_the_metric_of_the_recipe_is_listed_and_scores_a_clip(extended_tree: Path) -> None:
     done = run(extended_tree, "-c", SCORE_A_CLIP)
     assert done.returncode == 0, done.stderr

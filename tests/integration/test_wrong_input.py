@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -557,6 +558,18 @@ RUNS = [
         says=("begun/spec.yaml", "damaged", "suite_version"),
     ),
     Wrong(
+        name="rescore of a specification that is no text",
+        argv="rescore begun",
+        files={"begun/spec.yaml": b"suite: \xff"},
+        says=("begun/spec.yaml", "damaged", "utf-8"),
+    ),
+    Wrong(
+        name="rescore of a specification that is a list",
+        argv="rescore begun",
+        files={"begun/spec.yaml": "[1]"},
+        says=("begun/spec.yaml", "damaged", "all of it"),
+    ),
+    Wrong(
         name="rescore of a run of a suite that is gone",
         argv="rescore begun",
         files={
@@ -735,6 +748,21 @@ def test_wrong_input_is_one_line_with_exit_2_and_writes_nothing(
     for words in case.says:
         assert words.replace("{run}", run) in lines[0]
     assert contents(folder) == before
+
+
+def test_a_decoder_that_is_not_installed_is_one_line_with_the_way_to_install_it(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(template)
+    monkeypatch.setitem(sys.modules, "decord", None)
+    before = contents(template)
+    argv = f"{ON_SUITE} out --decoder decord --out {tmp_path / 'x'}".split()
+    assert _run(argv, debug=False) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'decord'" in line
+    assert "pip install" in line
+    assert contents(template) == before
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.slow  # imports torch, where it is installed

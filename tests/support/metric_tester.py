@@ -45,6 +45,7 @@ class Case:
     clip: FrameArray
     ground_truth: FrameArray | None = None
     images: tuple[tuple[float, Frames], ...] = ()
+    region_mask: np.ndarray[Any, Any] | None = None
 
     @property
     def item(self) -> Generation:
@@ -59,7 +60,8 @@ class Case:
                         Image(path=Path(f"{place}.png"), digest=hashlib.sha256(image.tobytes()).hexdigest()),
                     )
                     for place, (position, image) in enumerate(self.images)
-                )
+                ),
+                region_mask=None if self.region_mask is None else Path("mask.png"),
             ),
             ground_truth=None if truth is None else Clip(path=Path("truth.mkv"), digest=truth.digest, fps=truth.fps),
         )
@@ -118,6 +120,7 @@ class MemoryFeatures:
                 reference=None if compared is None else compared.frames[indices],
                 reference_stream=None if compared is None else _stream(compared),
                 images=self.case.images if "keyframes" in needs else (),
+                region_mask=self.case.region_mask if "region_mask" in needs else None,
             )
         )
         assert {len(array) for array in rows.values()} == {len(indices)}, "one row per window"

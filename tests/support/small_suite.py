@@ -53,9 +53,10 @@ def environment(**extra: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("ANISORA_") and name != "PYTHONDONTWRITEBYTECODE"
+        if not name.startswith(("ANISORA_", "MLFLOW_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
-    return {**kept, "OMP_NUM_THREADS": "1", **extra}
+    # Importing MLflow takes seconds; the tests of what is logged to it switch it on again.
+    return {**kept, "OMP_NUM_THREADS": "1", "ANISORA_NO_MLFLOW": "1", **extra}
 
 
 def anisora(

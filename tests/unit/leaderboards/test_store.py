@@ -221,7 +221,8 @@ def test_a_rebuild_names_damaged_and_unfinished_folders_and_takes_the_rest(tmp_p
     runs = tmp_path / "runs"
     for name in ("a-good", "b-record", "c-rows", "d-changed", "e-no-rows", "f-unfinished"):
         write_run(runs / name, *make_run(name, seed=1))
-    write_run(runs / "g-copy", *make_run("a-good", seed=1))
+    write_run(runs / "g-copy", *make_run("a-good", seed=1))  # the same run made twice says the same
+    write_run(runs / "h-other", *make_run("a-good", seed=2))
     (runs / "b-record" / "record.json").write_text("{")
     (runs / "c-rows" / "scores.parquet").write_bytes(b"PAR1 but not really")
     RunFolder(runs / "d-changed").write_scores(make_scores({"item-0": 1.0}))
@@ -232,12 +233,12 @@ def test_a_rebuild_names_damaged_and_unfinished_folders_and_takes_the_rest(tmp_p
     assert report.added == ("smoke-a-good",)
     assert report.unfinished == (runs / "f-unfinished",)
     reasons = {folder.name: reason for folder, reason in report.skipped}
-    assert list(reasons) == ["b-record", "c-rows", "d-changed", "e-no-rows", "g-copy"]
+    assert list(reasons) == ["b-record", "c-rows", "d-changed", "e-no-rows", "h-other"]
     assert "record.json` is damaged" in reasons["b-record"]
     assert "scores.parquet` is damaged" in reasons["c-rows"]
     assert "was changed after the run" in reasons["d-changed"]
     assert "has no scores.parquet" in reasons["e-no-rows"]
-    assert "`smoke-a-good` is already there" in reasons["g-copy"]
+    assert "`smoke-a-good` is already there with other results" in reasons["h-other"]
     assert len(board.runs()) == 1
 
 

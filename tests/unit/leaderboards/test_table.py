@@ -103,9 +103,15 @@ def test_the_best_value_follows_the_direction_and_ground_truth_is_never_best() -
 
 
 def test_values_that_print_alike_are_all_best() -> None:
-    values = {"alpha": 0.50041, "beta": 0.50049, "gamma": 0.4996, "delta": 0.4994}
+    values = {"alpha": 0.500041, "beta": 0.500049, "gamma": 0.49996, "delta": 0.49994}
     records = [make_record(model, {"sharpness": value}) for model, value in values.items()]
     assert best_in(build_table(records), "sharpness") == ["alpha", "beta", "gamma"]
+
+
+@pytest.mark.parametrize(("value", "decimals"), [(0.0014, 6), (0.05, 5), (0.98, 4), (1.0, 3), (3521.0, 0), (0.0, 3)])
+def test_a_metric_without_a_column_prints_four_digits(value: float, decimals: int) -> None:
+    table = build_table([make_record("alpha", {"sharpness": value}), make_record("beta", {"sharpness": value / 3})])
+    assert table.columns[0].decimals == decimals
 
 
 def test_a_reference_metric_has_no_best_without_ground_truth() -> None:
@@ -123,7 +129,7 @@ def test_a_single_system_is_not_the_best_of_one() -> None:
 def test_generated_values_above_ground_truth_are_starred() -> None:
     records = [
         make_record("alpha", {"sharpness": 0.91, "flicker": 0.05, "flow": 9.0}),
-        make_record("beta", {"sharpness": 0.9001, "flicker": 0.2, "flow": 1.5}),
+        make_record("beta", {"sharpness": 0.90001, "flicker": 0.2, "flow": 1.5}),
         truth(results={"sharpness": 0.9, "flicker": 0.1, "flow": 1.5}),
     ]
     table = build_table(records)
@@ -391,3 +397,13 @@ def test_a_suite_of_one_model_can_be_told_apart_by_run() -> None:
         )
         found = board.compare("smoke", "r1", "r2")
     assert (found.left, found.right) == ("alpha (r1)", "alpha (r2)")
+
+
+def test_runs_over_a_part_of_the_items_do_not_stand_beside_whole_runs() -> None:
+    whole, part = make_record("alpha", {"sharpness": 0.5}), make_record("beta", {"sharpness": 0.6})
+    part = part.model_copy(update={"spec": part.spec.model_copy(update={"limit": 3})})
+    table = build_table([whole, part])
+    assert models_of(table) == ["alpha"]
+    assert "1 run over a part of the items not shown." in table.footnotes
+    assert models_of(build_table([part])) == ["beta"]
+    assert models_of(build_table([whole, part], models=["beta"])) == ["beta"]

@@ -1,0 +1,113 @@
+"""The folder in which the documentation's commands run: what a page may take for granted, as files.
+
+    my_clips/, A/         seven rendered clips, clip0.mp4 to clip6.mp4; those of A/ are the same
+    B/                    the same seven, blurred
+    outputs/v2/           what a system made of the suite demo, walk-a.mp4 and so on: a slightly noisy ground truth
+    runs/demo/            what ``make demo`` leaves: the output of ``anisora demo``
+
+Help texts find in addition:
+
+    runs/demo-my-model-0123456789/   a finished run of outputs/v2/
+    leaderboard.duckdb               a copy of runs/demo/leaderboard.duckdb
+
+The page on inputs has a folder of its own; see ``prepare_inputs``.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from small_suite import anisora, only_run
+
+from anisora.datasets.demo import DemoDataset
+from anisora.harness.degrade import degrade
+from anisora.harness.inputs.importer import import_suite
+from anisora.harness.media.decoder import DecoderPool
+from anisora.harness.render import Scene, prompt_of, render
+from anisora.harness.types import Frames
+
+__all__ = ["NAMED_RUN", "add_named_run", "prepare", "prepare_inputs"]
+
+NAMED_RUN = "demo-my-model-0123456789"
+"""The run that help texts name."""
+
+_ENCODER = "h264:crf=10"
+_ACTIONS = ("walk", "run", "jump", "wave", "talk", "turn", "bow")
+
+
+def prepare(folder: Path, cache: Path) -> Path:
+    """Write what the READMEs and the help texts take for granted; return the folder."""
+    folder.mkdir(parents=True)
+    scenes = [Scene(action=action, seed=at, width=96, height=64, num_frames=8) for at, action in enumerate(_ACTIONS)]
+    drawn = [render(scene) for scene in scenes]
+    blurred = [degrade("blur", frames, severity=0.5) for frames in drawn]
+    with DecoderPool() as pool:
+        for name, clips in (("my_clips", drawn), ("A", drawn), ("B", blurred)):
+            _write(pool, folder / name, [(f"clip{at}", frames, 24.0) for at, frames in enumerate(clips)])
+    anisora(["demo"], cwd=folder, check=True, ANISORA_CACHE=str(cache))
+    with DecoderPool() as pool:
+        made = []
+        for sample in DemoDataset(str(cache / "demo-v1")):
+            assert sample.ground_truth is not None
+            frames, info = pool.read_frames(sample.ground_truth)
+            made.append((sample.id, degrade("noise", frames, severity=0.1), info.fps))
+        _write(pool, folder / "outputs" / "v2", made)
+    arguments = ["evaluate", "demo", "--videos", "outputs/v2", "--model", "my-model", "--out", "made", "--db", "off"]
+    anisora(arguments, cwd=folder, check=True, ANISORA_CACHE=str(cache))
+    return folder
+
+
+def add_named_run(folder: Path) -> None:
+    """Give a copy of the prepared folder the run and the leaderboard that help texts name."""
+    shutil.copytree(only_run(folder / "made"), folder / "runs" / NAMED_RUN)
+    shutil.copy(folder / "runs" / "demo" / "leaderboard.duckdb", folder)
+
+
+def prepare_inputs(folder: Path) -> Path:
+    """Write what the page on inputs takes for granted; return the folder.
+
+    clips/               smile-01.mkv, wave-02.mkv, bow-03.mkv with first frames (.png) and prompts (.txt) beside them
+    suites/my-suite.yaml  imported from clips/
+    outputs/v1/, v2/     {id}.mp4; outputs/v2.jsonl: a manifest of v2; outputs/numbered/: 0000.mp4 and so on
+    results/             VBench's list of {prompt}-0.mp4
+    """
+    from PIL import Image
+
+    folder.mkdir(parents=True)
+    (folder / "suites").mkdir()
+    names = ("bow-03", "smile-01", "wave-02")
+    scenes = [
+        Scene(action=action, seed=at, width=96, height=64, num_frames=6)
+        for at, action in enumerate(("bow", "talk", "wave"))
+    ]
+    prompts = [prompt_of(scene) for scene in scenes]
+    drawn = [render(scene) for scene in scenes]
+    noisy = [degrade("noise", frames, severity=0.2) for frames in drawn]
+    with DecoderPool() as pool:
+        _write(pool, folder / "clips", [(name, frames, 24.0) for name, frames in zip(names, drawn, strict=True)])
+        for system, clips in (("v1", drawn), ("v2", noisy)):
+            _write(pool, folder / "outputs" / system, list(zip(names, clips, [24.0] * 3, strict=True)))
+        numbered = [(f"{at:04d}", frames, 24.0) for at, frames in enumerate(noisy)]
+        _write(pool, folder / "outputs" / "numbered", numbered)
+        by_prompt = [(f"{prompt}-0", frames, 24.0) for prompt, frames in zip(prompts, noisy, strict=True)]
+        _write(pool, folder / "results" / "v2", by_prompt)
+    for name, prompt, frames in zip(names, prompts, drawn, strict=True):
+        Image.fromarray(frames[0]).save(folder / "clips" / f"{name}.png")
+        (folder / "clips" / f"{name}.txt").write_text(prompt, encoding="utf-8")
+    import_suite(folder / "clips", "my-suite", folder / "suites")
+    rows = [json.dumps({"id": name, "video": f"v2/{name}.mp4"}) for name in names]
+    (folder / "outputs" / "v2.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    entries = [
+        {"prompt_en": prompt, "dimension": ["temporal_flickering"], "video_list": [f"v2/{prompt}-0.mp4"]}
+        for prompt in prompts
+    ]
+    (folder / "results" / "v2_full_info.json").write_text(json.dumps(entries), encoding="utf-8")
+    return folder
+
+
+def _write(pool: DecoderPool, folder: Path, clips: Sequence[tuple[str, Frames, float]]) -> None:
+    folder.mkdir(parents=True)
+    for name, frames, fps in clips:
+        pool.encode(np.ascontiguousarray(frames), fps=fps, path=folder / f"{name}.mp4", encoder=_ENCODER)

@@ -1,0 +1,104 @@
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trial_metrics import make_info, make_row
+
+from anisora.harness.record import MetricResult
+from anisora.harness.runfolder import ScoreRow
+from anisora.harness.stages.aggregate import aggregate, item_values
+
+INFOS = {"trial": make_info()}
+
+
+def cell(*rows: ScoreRow) -> MetricResult:
+    (result,) = aggregate(rows, INFOS)
+    return result
+
+
+def test_seeds_are_reduced_before_items_so_that_every_item_counts_once() -> None:
+    rows = [make_row("a", 1.0, seed=seed) for seed in range(9)] + [make_row("b", 0.0)]
+    assert cell(*rows).value == 0.5
+    assert cell(*rows).scored == 2
+
+
+def test_weights_count_within_an_item_and_between_items() -> None:
+    rows = [
+        make_row("a", 1.0, seed=0, weight=3.0),
+        make_row("a", 0.0, seed=1, weight=1.0),
+        make_row("b", 0.0, weight=2.0),
+    ]
+    assert item_values(rows) == {"a": (0.75, 2.0), "b": (0.0, 2.0)}
+    assert cell(*rows).value == 0.375
+
+
+def test_a_weight_of_zero_is_no_value() -> None:
+    assert item_values([make_row("a", 1.0, weight=0.0), make_row("b", 0.5)]) == {"b": (0.5, 1.0)}
+
+
+def test_items_are_counted_once_as_scored_error_or_unscored() -> None:
+    rows = [
+        make_row("scored", 1.0, seed=0),
+        make_row("scored", None, seed=1, status="error"),
+        make_row("failed", None, seed=0, status="error"),
+        make_row("failed", None, seed=1),
+        make_row("unscored", None, seed=0),
+        make_row("unscored", None, seed=1),
+    ]
+    result = cell(*rows)
+    assert (result.scored, result.errors, result.unscored) == (1, 1, 1)
+    assert result.value == 1.0
+
+
+def test_a_metric_without_rows_has_an_empty_cell() -> None:
+    result = cell()
+    assert (result.value, result.low, result.scored, result.unscored, result.errors) == (None, None, 0, 0, 0)
+    assert result.interval_note
+
+
+def test_there_is_one_cell_a_metric_in_the_order_of_names_with_who_it_is() -> None:
+    infos = {name: make_info(name, version=3, direction="lower") for name in ("b", "a")}
+    results = aggregate([make_row(metric="b")], infos)
+    assert [result.metric for result in results] == ["a", "b"]
+    assert (results[1].version, results[1].direction, results[1].value) == (3, "lower", 0.5)
+
+
+def test_rows_of_metrics_that_are_not_asked_for_are_passed_over() -> None:
+    assert aggregate([make_row(metric="other")], INFOS)[0].scored == 0
+
+
+def test_the_interval_is_over_clusters_and_there_is_none_below_six() -> None:
+    values = np.random.default_rng(0).normal(0.5, 0.1, 12)
+    few = [make_row(f"i{at}", float(value), cluster=f"c{at % 5}") for at, value in enumerate(values)]
+    many = [make_row(f"i{at}", float(value), cluster=f"c{at % 6}") for at, value in enumerate(values)]
+    assert (cell(*few).low, cell(*few).clusters) == (None, 5)
+    assert cell(*few).interval_note
+    result = cell(*many)
+    assert (result.clusters, result.interval_note) == (6, "")
+    assert result.low is not None
+    assert result.high is not None
+    assert result.value is not None
+    assert result.low < result.value < result.high
+    means = np.array([values[at::6].mean() for at in range(6)])
+    half = 2.570581835636314 * means.std(ddof=1) / math.sqrt(6)  # t of 5 degrees of freedom
+    assert result.high - result.value == pytest.approx(half, rel=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 3), st.floats(-1e3, 1e3)), max_size=30), st.randoms())
+def test_the_order_of_rows_changes_no_bit(drawn: list[tuple[int, int, float]], chance: random.Random) -> None:
+    rows = [
+        make_row(f"i{item}", value, seed=seed, cluster=f"c{item % 7}", weight=1.0 + seed) for item, seed, value in drawn
+    ]
+    mixed = rows.copy()
+    chance.shuffle(mixed)
+    assert aggregate(mixed, INFOS) == aggregate(rows, INFOS)
+
+
+def test_aggregates_follow_from_rows_alone() -> None:
+    rows = [make_row(f"i{at}", at / 10) for at in range(10)]
+    noted = [make_row(f"i{at}", at / 10, note="told", parts={"frames": [1.0]}) for at in range(10)]
+    assert aggregate(noted, INFOS) == aggregate(rows, INFOS) == aggregate(tuple(rows), INFOS)
