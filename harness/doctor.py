@@ -1,14 +1,15 @@
-"""Examines this machine: versions, devices, weights, and one tiny run with known answers."""
+"""Examines this machine: versions, devices, weights, one tiny run, each network on a picture it must know."""
 
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 from anisora.harness.device import describe
-from anisora.harness.errors import AnisoraError
+from anisora.harness.errors import AnisoraError, MissingExtra, WeightsMissing
 
 __all__ = ["Check", "Report", "examine"]
 
@@ -61,6 +62,7 @@ def examine() -> Report:
             ("opencv", _one_opencv),
             ("weights", _weights),
             ("tiny run", _tiny_run),
+            *_known_answers(),
         )
     ]
     return Report(environment=describe(probe=True), checks=tuple(checks))
@@ -139,3 +141,30 @@ def _tiny_run() -> str:
                 )
             compared += 1
     return f"{compared} metrics give equal numbers for a lossless file and for its frames"
+
+
+def _known_answers() -> list[tuple[str, Callable[[], str]]]:
+    """Return a check for every extractor that can tell whether it works."""
+    from anisora.harness.protocols import SelfChecking
+    from anisora.harness.registry import registry
+
+    extractors = {name: registry("extractors").create(name) for name in registry("extractors").names()}
+    return [
+        (f"extractor {name}", partial(_known_answer, extractor))
+        for name, extractor in extractors.items()
+        if isinstance(extractor, SelfChecking)
+    ]
+
+
+def _known_answer(extractor: Any) -> str:  # noqa: ANN401 - an extractor that is self-checking
+    """Run the extractor's own check; what is optional and absent is told and is no fault."""
+    from anisora.harness.extras import require_extra
+    from anisora.harness.weights import is_present, locate
+
+    try:
+        require_extra(extractor.info)
+        locate(name for name in extractor.info.weights if not is_present(name))
+    except (MissingExtra, WeightsMissing) as error:
+        return f"not installed. {error}"
+    found: str = extractor.known_answer()
+    return found

