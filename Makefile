@@ -36,6 +36,8 @@ $(VENV)/.stamp-core: $(INPUTS) | $(BIN)/uv
 
 $(VENV)/.stamp-dev: $(INPUTS) | $(BIN)/uv
 	$(UV_INSTALL) -e ".[dev]"
+	@# One of its files is read, and what it depends on would have to be compiled.
+	$(UV_INSTALL) --no-deps brisque==0.2.0
 	@touch $@ $(VENV)/.stamp-core
 
 install: $(VENV)/.stamp-dev ## everything a developer needs, in .venv
