@@ -21,6 +21,7 @@ NOT_RUN = (
     "source .venv/bin/activate",
     "pip install -c constraints.txt -e .",
     'pip install -c constraints.txt -e ".[models]"',
+    'pip install -c constraints.txt -e ".[local]"',
 )
 """Lines that would change the machine; what they name is checked instead."""
 
