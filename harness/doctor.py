@@ -16,6 +16,10 @@ __all__ = ["Check", "Report", "examine"]
 _CV2_BUILDS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 
 
+class _AbsentError(Exception):
+    """Something optional is not installed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One thing looked at."""
@@ -23,6 +27,13 @@ class Check:
     name: str
     healthy: bool
     detail: str
+    present: bool = True
+    """False for something optional that is not installed, which is no fault."""
+
+    @property
+    def word(self) -> str:
+        """``ok``, ``absent`` or ``FAILED``."""
+        return "FAILED" if not self.healthy else "ok" if self.present else "absent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +50,10 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON."""
-        checks = [{"name": check.name, "healthy": check.healthy, "detail": check.detail} for check in self.checks]
+        checks = [
+            {"name": check.name, "healthy": check.healthy, "present": check.present, "detail": check.detail}
+            for check in self.checks
+        ]
         return {"environment": self.environment, "checks": checks, "healthy": self.healthy}
 
     def as_text(self) -> str:
@@ -50,7 +64,7 @@ class Report:
                 lines += [f"{name}: " + ", ".join(f"{key} {item}" for key, item in value.items())]
             else:
                 lines.append(f"{name}: {value}")
-        lines += [f"[{'ok' if check.healthy else 'FAILED'}] {check.name}: {check.detail}" for check in self.checks]
+        lines += [f"[{check.word}] {check.name}: {check.detail}" for check in self.checks]
         return "\n".join(lines)
 
 
@@ -71,6 +85,8 @@ def examine() -> Report:
 def _run(name: str, check: Callable[[], str]) -> Check:
     try:
         return Check(name=name, healthy=True, detail=check())
+    except _AbsentError as absent:
+        return Check(name=name, healthy=True, detail=str(absent), present=False)
     except AnisoraError as error:
         return Check(name=name, healthy=False, detail=str(error))
     except Exception as error:
@@ -157,7 +173,11 @@ def _known_answers() -> list[tuple[str, Callable[[], str]]]:
 
 
 def _known_answer(extractor: Any) -> str:  # noqa: ANN401 - an extractor that is self-checking
-    """Run the extractor's own check; what is optional and absent is told and is no fault."""
+    """Run the extractor's own check.
+
+    Raises:
+        _AbsentError: It is optional and not installed.
+    """
     from anisora.harness.extras import require_extra
     from anisora.harness.weights import is_present, locate
 
@@ -165,6 +185,6 @@ def _known_answer(extractor: Any) -> str:  # noqa: ANN401 - an extractor that is
         require_extra(extractor.info)
         locate(name for name in extractor.info.weights if not is_present(name))
     except (MissingExtra, WeightsMissing) as error:
-        return f"not installed. {error}"
+        raise _AbsentError(str(error)) from error
     found: str = extractor.known_answer()
     return found

@@ -56,18 +56,18 @@ def test_a_plan_refuses_a_metric_whose_packages_are_absent_and_names_it() -> Non
 
 
 @pytest.mark.parametrize(
-    ("extractor", "healthy", "told"),
+    ("extractor", "word", "told"),
     [
-        (TrialExtractor(answer="all is well"), True, "all is well"),
-        (TrialExtractor(), False, "Extractor `trial_extractor` finds nothing."),
-        (TrialExtractor(ABSENT), True, "not installed. Extractor `trial_extractor` needs the extra 'local'"),
+        (TrialExtractor(answer="all is well"), "ok", "all is well"),
+        (TrialExtractor(), "FAILED", "Extractor `trial_extractor` finds nothing."),
+        (TrialExtractor(ABSENT), "absent", "Extractor `trial_extractor` needs the extra 'local'"),
     ],
 )
-def test_the_doctor_asks_each_extractor_and_tells_by_name(extractor, healthy, told) -> None:
+def test_the_doctor_asks_each_extractor_and_tells_by_name(extractor, word, told) -> None:
     with registered("extractors", trial_extractor=lambda: extractor):
         checks = dict(doctor._known_answers())
         check = doctor._run("extractor trial_extractor", checks["extractor trial_extractor"])
-    assert check.healthy is healthy
+    assert (check.word, check.healthy) == (word, word != "FAILED")
     assert check.detail.startswith(told)
 
 
