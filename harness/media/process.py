@@ -59,7 +59,7 @@ class DecodeLimits:
     memory_bytes: int = 1_500_000_000
     """Address space of a process beyond what Python and FFmpeg map at its start (Linux); about 0.1 GB of it
     is the shared memory for frames."""
-    cpu_s: float = 120.0
+    cpu_s: float = 45.0
     """CPU seconds for one file; rounded up to a whole second by the kernel."""
     wall_s: float = 300.0
     """Seconds that the parent waits for one file; time in which the process waits for the parent is free."""
