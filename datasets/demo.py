@@ -1,33 +1,30 @@
-"""The demo suite's items: rendered anime clips, drawn on this machine and licence-free.
+"""The demo suite's items: anime clips drawn on this machine, and cuts of a real film where its file is installed.
 
-Clips and conditioning images are rendered once into a folder and used from there afterwards. An index beside
-them holds the digest of each file; a file that is missing or no longer fits is drawn again.
+Clips, conditioning images and region masks are made once into a folder and used from there afterwards.
 """
 
-import contextlib
-import fcntl
-import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import Any, Final
 
-from anisora.harness.errors import DataError
+import numpy as np
+from numpy.typing import NDArray
+
+from anisora.datasets.film import ATTRIBUTION, FILM_CUTS, FILM_SHA256, LICENCE, FilmCut, find_film, read_cuts
+from anisora.datasets.made_files import MadeFiles, Make
 from anisora.harness.media.decoder import DecoderPool, encoder_suffix
 from anisora.harness.record import digest_of
-from anisora.harness.render import RENDER_VERSION, Scene, prompt_of, render
-from anisora.harness.runfolder import sha256_of_file
-from anisora.harness.types import Clip, Condition, Image, Sample
+from anisora.harness.render import RENDER_VERSION, Scene, prompt_of, region_of, render
+from anisora.harness.types import Clip, Condition, Frames, Image, Sample
 from anisora.harness.weights import cache_folder
 
-if TYPE_CHECKING:
-    from anisora.harness.types import Frames
-
-__all__ = ["DEMO_SCENES", "DemoDataset"]
+__all__ = ["DEMO_SCENES", "MASKED", "DemoDataset"]
 
 _ENCODER: Final = "ffv1"
-_INDEX: Final = "index.json"
+_MEGABYTES: Final = 30
 
 
 def _on_twos(action: str, seed: int, outfit: int) -> Scene:
@@ -38,145 +35,160 @@ def _on_ones(action: str, seed: int, outfit: int) -> Scene:
     return Scene(action=action, seed=seed, outfit=outfit, fps=16.0, hold=1)
 
 
-DEMO_SCENES: Final[Mapping[str, Scene]] = {
-    "walk-a": _on_twos("walk", 0, 0),
-    "run-a": _on_twos("run", 3, 1),
-    "jump-a": _on_twos("jump", 6, 0),
-    "wave-a": _on_twos("wave", 31, 1),
-    "talk-a": _on_twos("talk", 24, 0),
-    "turn-a": _on_twos("turn", 4, 1),
-    "bow-a": _on_twos("bow", 8, 0),
-    "dance-a": _on_ones("dance", 28, 1),
-    "pan-a": _on_twos("pan", 1, 0),
-    "zoom-a": _on_twos("zoom", 13, 1),
-    "petals-a": _on_twos("petals", 56, 0),
-    "cast-a": _on_ones("cast", 17, 1),
-}
-"""Items by id: twelve actions, ten of them at 24 frames a second on twos, two at 16 on ones; both outfits."""
+DEMO_SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
+    {
+        "walk-a": _on_twos("walk", 24, 0),
+        "walk-b": _on_twos("walk", 487, 1),
+        "run-a": _on_twos("run", 549, 1),
+        "run-b": _on_ones("run", 823, 0),
+        "wave-a": _on_twos("wave", 6, 0),
+        "wave-b": _on_ones("wave", 569, 1),
+        "talk-a": _on_twos("talk", 25, 0),
+        "talk-b": _on_twos("talk", 624, 1),
+        "turn-a": _on_twos("turn", 1112, 1),
+        "turn-b": _on_twos("turn", 92, 0),
+        "dance-a": _on_ones("dance", 416, 0),
+        "dance-b": _on_twos("dance", 1413, 1),
+        "pan-a": _on_twos("pan", 579, 0),
+        "pan-b": _on_twos("pan", 608, 1),
+        "zoom-a": _on_twos("zoom", 342, 0),
+        "zoom-b": _on_twos("zoom", 842, 1),
+        "petals-a": _on_twos("petals", 101, 0),
+        "petals-b": _on_ones("petals", 73, 1),
+        "cast-a": _on_ones("cast", 2, 0),
+        "cast-b": _on_twos("cast", 33, 1),
+    }
+)
+"""Rendered items by id: ten actions, each with two figures in two places and both outfits; fifteen are at 24 frames a
+second on twos, five, of five actions, at 16 on ones."""
+
+MASKED: Final = frozenset({"wave-a", "talk-b", "turn-a", "dance-b"})
+"""Items that have a region mask; the camera stands still in them."""
 
 
 class DemoDataset:
-    """Rendered items with prompt, action label, first-frame image and ground truth.
+    """Items with prompt, action label, first-frame image and ground truth, some with a region mask.
 
-    The figures are drawn by harness/render.py and may be used for anything.
+    The figures are drawn by harness/render.py and may be used for anything; what the film asks for is in each item's
+    metadata under ``licence`` and ``attribution``.
     """
 
     name: Final = "demo"
 
     def __init__(self, folder: str | None = None) -> None:
-        """Name the folder of the rendered files; nothing is drawn before the items are asked for.
+        """Name the folder of the files; nothing is drawn before the items are asked for.
 
         Args:
-            folder: Where the files are or will be; by default ``demo-v1`` in the cache (``ANISORA_CACHE``,
+            folder: Where the files are or will be; by default ``demo-v2`` in the cache (``ANISORA_CACHE``,
                 else ``~/.cache/anisora``).
         """
-        self.folder = Path(folder) if folder is not None else cache_folder() / "demo-v1"
+        self.folder = Path(folder) if folder is not None else cache_folder() / "demo-v2"
+
+    @cached_property
+    def _film(self) -> tuple[Clip | None, str]:
+        return find_film()
+
+    @property
+    def _cuts(self) -> Mapping[str, FilmCut]:
+        return FILM_CUTS if self._film[0] is not None else {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out on this machine and what brings it, a sentence each."""
+        return (self._film[1],) if self._film[1] else ()
 
     @property
     def revision(self) -> str:
-        """Version and digest of what is drawn and how."""
-        return f"1-{_recipe()[:12]}"
+        """Version and digest of what is drawn and how, and of which items there are."""
+        return f"2-{digest_of({'recipe': _recipe(), 'items': [*DEMO_SCENES, *self._cuts]})[:12]}"
 
     def __len__(self) -> int:
-        return len(DEMO_SCENES)
+        return len(DEMO_SCENES) + len(self._cuts)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Yield the items, in order, after drawing what is missing.
+        """Yield the items, in order, after making what is missing.
 
         Raises:
             DataError: The folder cannot be written, or holds another thing than the demo.
+            VideoUnreadable: The film cannot be decoded.
         """
         digests = self._digests()
         for item, scene in DEMO_SCENES.items():
-            clip, image = self._paths(item)
-            yield Sample(
-                id=item,
-                prompt=prompt_of(scene),
-                label=scene.action,
-                condition=Condition(keyframes=((0.0, Image(path=image, digest=digests[image.name])),)),
-                ground_truth=Clip(path=clip, digest=digests[clip.name]),
-                metadata={"style": "cel", "hold": scene.hold, "fps": scene.fps, "licence": "Apache-2.0"},
-            )
+            common = {"hold": scene.hold, "fps": scene.fps, "licence": "Apache-2.0", "attribution": ""}
+            metadata = {"style": "cel", **common, "scene": asdict(scene)}
+            yield self._sample(item, prompt_of(scene), scene.action, metadata, digests)
+        for item, cut in self._cuts.items():
+            common = {"hold": 1, "fps": cut.fps, "licence": LICENCE, "attribution": ATTRIBUTION}
+            yield self._sample(item, cut.prompt, cut.label, {"style": "3d film", **common}, digests)
 
-    def _paths(self, item: str) -> tuple[Path, Path]:
-        return self.folder / f"{item}{encoder_suffix(_ENCODER)}", self.folder / f"{item}.png"
+    def _sample(
+        self, item: str, prompt: str, label: str, metadata: Mapping[str, Any], digests: Mapping[str, str]
+    ) -> Sample:
+        clip, image, *mask = (self.folder / name for name in _names(item))
+        return Sample(
+            id=item,
+            prompt=prompt,
+            label=label,
+            condition=Condition(
+                keyframes=((0.0, Image(path=image, digest=digests[image.name])),),
+                region_mask=mask[0] if mask else None,
+            ),
+            ground_truth=Clip(path=clip, digest=digests[clip.name]),
+            metadata=MappingProxyType(metadata),
+        )
 
     def _digests(self) -> dict[str, str]:
         """Return {file name: sha256} of files that are there and whole."""
-        recorded = self._intact()
-        if len(recorded) == 2 * len(DEMO_SCENES):
-            return recorded
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with _locked(self.folder):
-                return self._completed()
-        except OSError as error:
-            raise DataError(
-                f"The demo's clips cannot be written to `{self.folder}`: {error.strerror or error}; set "
-                "ANISORA_CACHE to a folder that can be written, with 20 MB free."
-            ) from error
+        groups: list[tuple[tuple[str, ...], Make]] = [(_names(item), partial(_draw, item)) for item in DEMO_SCENES]
+        film, _ = self._film
+        if film is not None:
+            names = tuple(name for item in FILM_CUTS for name in _names(item))
+            groups.append((names, lambda paths: _cut(film, paths)))
+        return MadeFiles(self.folder, _recipe(), megabytes=_MEGABYTES).digests(groups)
 
-    def _intact(self) -> dict[str, str]:
-        """Return the part of the index that holds: drawn by this recipe, file present, digest as recorded."""
-        try:
-            index: Any = json.loads((self.folder / _INDEX).read_bytes())
-            if index["recipe"] != _recipe():
-                return {}
-            wanted = [path for item in DEMO_SCENES for path in self._paths(item)]
-            recorded = {path: index["files"].get(path.name) for path in wanted if path.is_file()}
-            return {path.name: digest for path, digest in recorded.items() if sha256_of_file(path) == digest}
-        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
-            return {}  # no index, or none of ours: everything is drawn again
 
-    def _completed(self) -> dict[str, str]:
-        digests = self._intact()  # again: another process may have drawn them while this one waited for the lock
-        missing = [item for item in DEMO_SCENES if not all(path.name in digests for path in self._paths(item))]
-        if missing:
-            for leftover in self.folder.glob(".*.tmp"):
-                leftover.unlink()
-            with DecoderPool(processes=1) as pool:
-                for item in missing:
-                    clip, image = self._paths(item)
-                    frames = render(DEMO_SCENES[item])
-                    with _replacing(clip) as temporary:
-                        pool.encode(frames, fps=DEMO_SCENES[item].fps, path=temporary, encoder=_ENCODER)
-                    with _replacing(image) as temporary:
-                        temporary.write_bytes(_png(frames[0]))
-                    digests |= {path.name: sha256_of_file(path) for path in (clip, image)}
-            index = {"recipe": _recipe(), "files": dict(sorted(digests.items()))}
-            with _replacing(self.folder / _INDEX) as temporary:
-                temporary.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
-        return digests
+def _names(item: str) -> tuple[str, ...]:
+    """Return the files of an item: clip, image and, if it has one, mask."""
+    names = (f"{item}{encoder_suffix(_ENCODER)}", f"{item}.png")
+    return (*names, f"{item}-mask.png") if item in MASKED else names
+
+
+def _draw(item: str, paths: Mapping[str, Path]) -> None:
+    scene = DEMO_SCENES[item]
+    with DecoderPool(processes=1) as pool:
+        _write(pool, item, render(scene), scene.fps, paths)
+    if item in MASKED:
+        paths[_names(item)[2]].write_bytes(_png(np.where(region_of(scene), np.uint8(255), np.uint8(0))))
+
+
+def _cut(film: Clip, paths: Mapping[str, Path]) -> None:
+    with DecoderPool(processes=1) as pool:
+        for item, frames in read_cuts(film, FILM_CUTS, pool).items():
+            _write(pool, item, frames, FILM_CUTS[item].fps, paths)
+
+
+def _write(pool: DecoderPool, item: str, frames: Frames, fps: float, paths: Mapping[str, Path]) -> None:
+    clip, image, *_ = _names(item)
+    pool.encode(frames, fps=fps, path=paths[clip], encoder=_ENCODER)
+    paths[image].write_bytes(_png(frames[0][..., ::-1]))
 
 
 def _recipe() -> str:
-    scenes = {item: asdict(scene) for item, scene in DEMO_SCENES.items()}
-    return digest_of({"renderer": RENDER_VERSION, "encoder": _ENCODER, "scenes": scenes})
+    return digest_of(
+        {
+            "renderer": RENDER_VERSION,
+            "encoder": _ENCODER,
+            "scenes": {item: asdict(scene) for item, scene in DEMO_SCENES.items()},
+            "masks": sorted(MASKED),
+            "film": FILM_SHA256,
+            "cuts": {item: asdict(cut) for item, cut in FILM_CUTS.items()},
+        }
+    )
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one process draw at a time; the lock goes with the process that holds it."""
-    with (folder / ".lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; what is written there takes its place once it is on disk."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _png(frame: "Frames") -> bytes:
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    """Pack grey levels (H, W), or colours (H, W, 3) with blue first."""
     import cv2
 
-    _, packed = cv2.imencode(".png", frame[..., ::-1])
+    _, packed = cv2.imencode(".png", pixels)
     return packed.tobytes()

@@ -13,10 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anisora.harness import subtitle
 from anisora.harness.errors import ConfigError, DataError, UnknownNameError
 from anisora.harness.types import Frames
 
-__all__ = ["DAMAGES", "DAMAGE_INFO", "DAMAGE_VERSION", "DamageInfo", "degrade"]
+__all__ = ["DAMAGES", "DAMAGE_INFO", "DAMAGE_VERSION", "DamageInfo", "degrade", "severity_of"]
 
 DAMAGE_VERSION: Final = 1
 """Goes up when any pixel of any damage can change."""
@@ -71,15 +72,29 @@ def degrade(name: str, frames: Frames, *, severity: float, seed: int = 0) -> Fra
     """
     if name not in DAMAGE_INFO:
         raise UnknownNameError("damage", name, DAMAGE_INFO, f"Expected one of {', '.join(DAMAGE_INFO)}.")
-    if isinstance(severity, bool) or not isinstance(severity, int | float) or not 0 <= severity <= 1:
-        raise ConfigError(f"`severity` of damage {name!r} got {severity!r}; expected a number from 0 to 1.")
+    amount = severity_of(severity, owner=f"damage {name!r}")
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not frames.shape[0]:
         raise DataError(f"`frames` got {frames.dtype} of shape {frames.shape}; expected uint8 (T, H, W, 3) RGB.")
-    if severity == 0:
+    if amount == 0:
         return frames.copy()
     # Each damage draws from its own stream, so that two of them with one seed are not the same accident.
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    return np.ascontiguousarray(DAMAGE_INFO[name].apply(frames, float(severity), rng))
+    return np.ascontiguousarray(DAMAGE_INFO[name].apply(frames, amount, rng))
+
+
+def severity_of(value: object, *, owner: str) -> float:
+    """Return a severity as it was given, as a number.
+
+    Args:
+        value: What was given.
+        owner: Whose severity it is, in words, for the message.
+
+    Raises:
+        ConfigError: It is not a number from 0 to 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError(f"`severity` of {owner} got {value!r}; expected a number from 0 to 1.")
+    return float(value)
 
 
 def _freeze(frames: Frames, severity: float, rng: np.random.Generator) -> Frames:  # noqa: ARG001 - one signature
@@ -211,6 +226,14 @@ def _jpeg(frames: Frames, severity: float, rng: np.random.Generator) -> Frames: 
     return out
 
 
+def _subtitle(frames: Frames, severity: float, rng: np.random.Generator) -> Frames:
+    line = subtitle.LINES[int(rng.integers(len(subtitle.LINES)))]
+    colour = subtitle.COLOURS[int(rng.integers(len(subtitle.COLOURS)))]
+    # The first frame is the conditioning image: text that is there already would not be made up by the model.
+    begin = max(len(frames) - _share(frames, severity), min(1, len(frames) - 1))
+    return np.concatenate([frames[:begin], subtitle.burn_in(frames[begin:], line, colour)])
+
+
 def _share(frames: Frames, severity: float) -> int:
     """Frames in a share of the clip."""
     return round(severity * len(frames))
@@ -318,6 +341,11 @@ DAMAGE_INFO: Final[Mapping[str, DamageInfo]] = MappingProxyType(
             hurts=("psnr", "ssim"),
             apply=_slow_pan,
             from_image=True,
+        ),
+        "subtitle": DamageInfo(
+            summary="A subtitle that nobody asked for is burnt in at the end of the clip, never in its first frame.",
+            hurts=("hallucinated_text", "psnr", "ssim"),
+            apply=_subtitle,
         ),
     }
 )

@@ -40,10 +40,12 @@ __all__ = [
     "Metric",
     "MetricInfo",
     "Need",
+    "RecordedGenerator",
     "RewardBatch",
     "RewardInfo",
     "RewardModel",
     "RunLogger",
+    "SelectiveGenerator",
     "SelfChecking",
     "VideoReader",
 ]
@@ -243,6 +245,18 @@ class Generator(Protocol):
         self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader
     ) -> tuple[Frames, float]:
         """Return (T, H, W, 3) uint8 RGB frames and their frame rate."""
+        ...
+
+
+@runtime_checkable
+class SelectiveGenerator(Generator, Protocol):
+    """A model that can tell beforehand which items it cannot make a clip for: these are missing, not errors."""
+
+    def refuses(self, sample: Sample, *, settings: GenerationSettings) -> str | None:
+        """Return why no clip can be made for an item with these settings, or None where one can.
+
+        The reason follows the item's name in a message and has no full stop: ``has no ground truth; add it ...``.
+        """
         ...
 
 

@@ -1,39 +1,48 @@
 """Draws cel-shaded clips: the only renderer of demo, probes and tests.
 
 A scene is a value; the same scene gives the same frames. Figures are drawn large and averaged down, on twos
-or on ones; camera moves are on ones, as they are in animated series.
+or on ones; camera moves are on ones, as they are in animated series. What a scene shows is known without looking
+at its frames: ``faces_of`` says where the face is, ``region_of`` where something moves.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anisora.harness.drawing import poses
-from anisora.harness.drawing.backdrop import PLACES, Backdrop, paint
-from anisora.harness.drawing.canvas import Canvas, Colour, ellipse, shade_of
-from anisora.harness.drawing.figure import OUTFITS, STANDING, TORSO, Figure, Look
+from anisora.harness.drawing.backdrop import Backdrop, paint
+from anisora.harness.drawing.canvas import Canvas, Colour, Part, Points, ellipse, shade_of
+from anisora.harness.drawing.effects import SPECKS, draw_effect
+from anisora.harness.drawing.figure import FACE_HEIGHT, STANDING, Figure
+from anisora.harness.drawing.look import OUTFITS, Look
+from anisora.harness.drawing.places import PLACES
 from anisora.harness.errors import ConfigError, UnknownNameError
 from anisora.harness.types import Frames
 
-__all__ = ["ACTIONS", "RENDER_VERSION", "Scene", "prompt_of", "render"]
+__all__ = ["ACTIONS", "RENDER_VERSION", "FaceBox", "Scene", "faces_of", "parts_of", "prompt_of", "region_of", "render"]
 
-RENDER_VERSION: Final = 1
+RENDER_VERSION: Final = 2
 """Goes up when any pixel can change."""
 
 ACTIONS: Final[tuple[str, ...]] = tuple(poses.ACTIONS)
 """What a scene can show."""
 
+FaceBox = tuple[float, float, float, float]
+"""Left, top, width and height as shares of the picture's sides."""
+
 _OVERSIZE: Final = 3  # canvas pixels per frame pixel, each way
 _PAN: Final = 0.45  # of the picture's width
 _ZOOM: Final = 0.6
-_HEAD: Final = {"full": 0.225, "medium": 0.37, "close": 0.56}  # of the picture's height
-_EYE_LEVEL: Final = {
-    "full": 0.0,
-    "medium": 0.42,
-    "close": 0.56,
-}  # middle of the face, of the picture's height
-_GROUND: Final = 0.93
+_HEAD: Final = {"wide": 0.265, "full": 0.3, "medium": 0.42, "close": 0.62}  # of the picture's height
+_EYE_LEVEL: Final = {"medium": 0.45, "close": 0.54}  # middle of the face, of the picture's height
+_GROUND: Final = 0.955
+
+_FARTHEST_TURN: Final = 0.6
+_DEEPEST_NOD: Final = 0.1
+_LEAST_UNCOVERED: Final = 0.85
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +86,7 @@ def prompt_of(scene: Scene) -> str:
         True
     """
     look, place = _cast(scene)
-    return f"Anime style: {look.described()} {poses.ACTIONS[scene.action].sentence}, {PLACES[place]}."
+    return f"Anime style: {look.described()} {poses.ACTIONS[scene.action].sentence}, {PLACES[place].sentence}."
 
 
 def render(scene: Scene) -> Frames:
@@ -105,6 +114,44 @@ def render(scene: Scene) -> Frames:
     return frames
 
 
+def parts_of(scene: Scene) -> NDArray[np.uint8]:
+    """Return what each pixel of each frame shows, from the strokes that drew it.
+
+    Returns:
+        (num_frames, height, width) uint8, the values of ``Part``; of a pixel on an edge the part under its centre.
+    """
+    return np.stack([parts for parts, _ in _marked(scene)])
+
+
+def region_of(scene: Scene) -> NDArray[np.bool_]:
+    """Return where the clip moves: every pixel that what the action moves covers in some frame.
+
+    What an action moves is stated with its poses, such as head and right arm of a figure that waves.
+
+    Returns:
+        (height, width)
+    """
+    moving = int(poses.ACTIONS[scene.action].moving)
+    region: NDArray[np.bool_] = np.any(parts_of(scene) & moving > 0, axis=0)
+    return region
+
+
+def faces_of(scene: Scene) -> tuple[FaceBox | None, ...]:
+    """Return, for each frame, where the figure shows its face to the viewer; None where it does not.
+
+    A face is shown if the head is turned by at most 0.6 of the quarter view (27 degrees) and nodded by at most a tenth
+    of its height, if the box around it from brow to chin lies inside the picture, and if 85 % of the box shows the
+    head and no arm, petal or spark in front of it. Eyes may be shut.
+    """
+    return tuple(box for _, box in _marked(scene))
+
+
+def _marked(scene: Scene) -> Iterator[tuple[NDArray[np.uint8], FaceBox | None]]:
+    stage = _Stage(scene)
+    for index in range(scene.num_frames):
+        yield stage.marks(drawing=index - index % scene.hold, camera=index)
+
+
 def _cast(scene: Scene) -> tuple[Look, str]:
     rng = np.random.default_rng([scene.seed, 1])
     look = Look.drawn(rng, scene.outfit)
@@ -117,42 +164,80 @@ class _Stage:
     def __init__(self, scene: Scene) -> None:
         self.scene, self.action = scene, poses.ACTIONS[scene.action]
         self.width, self.height = scene.width * _OVERSIZE, scene.height * _OVERSIZE
-        self.look, place = _cast(scene)
+        self.look, self.place = _cast(scene)
         room = round(_PAN * self.width) if self.action.camera == "pan" else 0
         rng = np.random.default_rng([scene.seed, 2])
-        self.backdrop: Backdrop = paint(place, rng, width=self.width + room, height=self.height)
-        self.specks = np.random.default_rng([scene.seed, 3]).uniform(size=(90, 4))
-        self.ink = max(1.0, self.height / 150)
+        self.backdrop: Backdrop = paint(self.place, rng, width=self.width + room, height=self.height)
+        self.specks = np.random.default_rng([scene.seed, 3]).uniform(size=SPECKS)
+        self.ink = max(1.0, self.height / 160)
         self.still = self.backdrop.seen(0.0, self.width) if not room else None
 
     def frame(self, *, drawing: int, camera: int) -> Frames:
         """Return one frame: the figure as at frame ``drawing``, the camera as at frame ``camera``."""
         import cv2
 
-        seconds, progress = drawing / self.scene.fps, drawing / self.scene.num_frames
-        moved = camera / max(1, self.scene.num_frames - 1)
-        left = moved * _PAN * self.width if self.action.camera == "pan" else 0.0
+        moved, left = self._moved(camera)
         pixels = self.backdrop.seen(left, self.width) if self.still is None else self.still.copy()
-        canvas = Canvas(pixels, self.ink)
-        figure = self._figure(canvas, self.action.pose(seconds, progress), left)
-        self._effect(canvas, figure, seconds, progress)
+        canvas = Canvas(pixels, self.ink, PLACES[self.place].light)
+        self._draw(canvas, drawing, left)
         if self.action.camera == "zoom":
-            pixels = self._zoomed(canvas.pixels, 1 + _ZOOM * moved)
+            pixels = self._zoomed(pixels, moved, cv2.INTER_LINEAR)
         small = cv2.resize(pixels, (self.scene.width, self.scene.height), interpolation=cv2.INTER_AREA)
         return small.astype(np.uint8, copy=False)
+
+    def marks(self, *, drawing: int, camera: int) -> tuple[NDArray[np.uint8], FaceBox | None]:
+        """Return the parts that the pixels of a frame show, and the box of the face if it is shown."""
+        import cv2
+
+        moved, left = self._moved(camera)
+        parts = np.zeros((self.height, self.width), np.uint8)
+        canvas = Canvas(np.zeros((self.height, self.width, 3), np.uint8), self.ink, parts=parts)
+        figure = self._draw(canvas, drawing, left)
+        face = figure.face
+        if self.action.camera == "zoom":
+            parts = self._zoomed(parts, moved, cv2.INTER_NEAREST)
+            face = (face - self._focus) * (1 + _ZOOM * moved) + self._focus
+        box = self._box(face, parts) if _is_turned_here(figure.pose) else None
+        middle = _OVERSIZE // 2
+        return parts[middle::_OVERSIZE, middle::_OVERSIZE], box
+
+    def _moved(self, camera: int) -> tuple[float, float]:
+        """Return how much of its move the camera has made, and the left edge of a pan."""
+        moved = camera / max(1, self.scene.num_frames - 1)
+        return moved, moved * _PAN * self.width if self.action.camera == "pan" else 0.0
+
+    def _box(self, face: Points, parts: NDArray[np.uint8]) -> FaceBox | None:
+        sides = np.array((self.width, self.height))
+        (left, top), (right, bottom) = face.min(axis=0), face.max(axis=0)
+        if left < 0 or top < 0 or right > self.width or bottom > self.height:
+            return None
+        shown = parts[round(top) : round(bottom), round(left) : round(right)] == Part.HEAD
+        if shown.mean() < _LEAST_UNCOVERED:
+            return None
+        x, y = (left, top) / sides
+        width, height = (right - left, bottom - top) / sides
+        return (float(x), float(y), float(width), float(height))
+
+    def _draw(self, canvas: Canvas, drawing: int, left: float) -> Figure:
+        seconds, progress = drawing / self.scene.fps, drawing / self.scene.num_frames
+        figure = self._figure(canvas, self.action.pose(seconds, progress), left)
+        draw_effect(self.action.effect, canvas, self.specks, hand=figure.hand, seconds=seconds, progress=progress)
+        return figure
 
     def _figure(self, canvas: Canvas, pose: poses.Pose, left: float) -> Figure:
         shot = self.action.shot
         head = _HEAD[shot] * self.height
-        if shot == "full":
-            down = _GROUND * self.height - STANDING * head
-        else:
-            down = _EYE_LEVEL[shot] * self.height + 1.5 * head
+        is_standing = shot in ("wide", "full")
+        down = (
+            _GROUND * self.height - STANDING * head
+            if is_standing
+            else _EYE_LEVEL[shot] * self.height + FACE_HEIGHT * head
+        )
         x = pose.x * self.width
         if self.action.camera == "pan":
             x += 0.2 * self.width - left
-        if shot == "full":
-            shadow = ellipse(x, _GROUND * self.height, 0.5 * head * (1 - 0.4 * max(0.0, pose.rise)), 0.07 * head)
+        if is_standing:
+            shadow = ellipse(x, _GROUND * self.height, 0.46 * head * (1 - 0.4 * max(0.0, pose.rise)), 0.06 * head)
             canvas.fill(shadow, self._ground(x))
         figure = Figure(canvas, self.look, pose, hips=(x, down), head=head)
         figure.draw()
@@ -164,61 +249,22 @@ class _Stage:
         red, green, blue = (int(tone) for tone in self.backdrop.near[int(_GROUND * self.height), column])
         return shade_of((red, green, blue))
 
-    def _effect(self, canvas: Canvas, figure: Figure, seconds: float, progress: float) -> None:
-        if self.action.effect == "petals":
-            self._petals(canvas, seconds)
-        elif self.action.effect == "rain":
-            self._rain(canvas, seconds)
-        elif self.action.effect == "magic":
-            self._magic(canvas, figure, seconds, progress)
+    @property
+    def _focus(self) -> NDArray[np.float64]:
+        """The point that a zoom leaves in its place: the face of a figure that stands."""
+        face = _GROUND - (STANDING + FACE_HEIGHT) * _HEAD["full"]
+        return np.array((0.5 * self.width, face * self.height))
 
-    def _petals(self, canvas: Canvas, seconds: float) -> None:
-        size = 0.022 * self.height
-        for x, y, speed, turn in self.specks[:44]:
-            fall = (y + (0.22 + 0.2 * speed) * seconds) % 1.15 - 0.07
-            drift = (x + 0.09 * seconds + 0.025 * np.sin(2 * np.pi * (seconds * 0.7 + turn))) % 1.1 - 0.05
-            angle = 2 * np.pi * (turn + 0.6 * seconds)
-            petal = ellipse(0, 0, size * (0.7 + 0.5 * speed), size * (0.2 + 0.35 * abs(np.cos(angle))), 12)
-            rotation = np.array(((np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))))
-            canvas.fill(
-                petal @ rotation + (drift * self.width, fall * self.height),
-                (255, 196, 212) if turn < 0.6 else (246, 160, 186),
-            )
-
-    def _rain(self, canvas: Canvas, seconds: float) -> None:
-        canvas.pixels[...] = (canvas.pixels * np.array((0.74, 0.79, 0.9))).astype(np.uint8)
-        for x, y, speed, _ in self.specks:
-            fall = (y + (2.1 + 0.9 * speed) * seconds) % 1.3 - 0.2
-            top = np.array(((x * 1.2 - 0.06 * fall) * self.width, fall * self.height))
-            canvas.line(
-                np.stack([top, top + np.array((-0.03, 0.13)) * self.height]),
-                (206, 220, 240),
-                0.6 + 0.5 * speed,
-            )
-
-    def _magic(self, canvas: Canvas, figure: Figure, seconds: float, progress: float) -> None:
-        power = min(1.0, 2.2 * progress)
-        x, y = figure.hand
-        canvas.glow(x, y, self.height * (0.1 + 0.4 * power), (140, 226, 255), 0.85 * power)
-        for ring in range(3):
-            grown = (1.4 * seconds + ring / 3) % 1.0
-            outline = ellipse(x, y, 0.42 * self.height * grown * power, 0.42 * self.height * grown * power, 40)
-            canvas.line(outline, (220, 250, 255), 1.4 * (1 - grown) + 0.3, closed=True)
-        for angle, start, speed, size in self.specks[:26]:
-            away = (start + (0.6 + speed) * seconds) % 1.0 * 0.45 * power * self.height
-            turned = 2 * np.pi * angle + seconds
-            radius = self.height * (0.005 + 0.012 * size) * power
-            star = ellipse(x + away * np.cos(turned), y + away * np.sin(turned), radius, radius, 8)
-            star[::2] += (star[::2] - star.mean(axis=0)) * 0.9
-            canvas.fill(star, (255, 250, 200))
-
-    def _zoomed(self, pixels: Frames, scale: float) -> Frames:
+    def _zoomed(self, pixels: NDArray[np.uint8], moved: float, interpolation: int) -> NDArray[np.uint8]:
         import cv2
 
-        face = _GROUND - (STANDING + TORSO + 0.5) * _HEAD["full"]
-        centre = np.array((0.5 * self.width, face * self.height))
-        offset = centre * (1 - scale)
+        scale = 1 + _ZOOM * moved
+        offset = self._focus * (1 - scale)
         matrix = np.array(((scale, 0, offset[0]), (0, scale, offset[1])))
         size = (self.width, self.height)
-        zoomed = cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        zoomed = cv2.warpAffine(pixels, matrix, size, flags=interpolation, borderMode=cv2.BORDER_REFLECT)
         return zoomed.astype(np.uint8, copy=False)
+
+
+def _is_turned_here(pose: poses.Pose) -> bool:
+    return abs(pose.yaw) <= _FARTHEST_TURN and pose.nod <= _DEEPEST_NOD

@@ -36,6 +36,7 @@ from anisora.harness.types import Sample
 __all__ = [
     "RESERVED_NAMES",
     "Column",
+    "Expectation",
     "Suite",
     "SuiteCounts",
     "describe",
@@ -63,16 +64,26 @@ class Column(_Strict):
     metric: str
     header: str
     """The head of the column, as printed."""
+    header_zh: str | None = None
+    """The same in Chinese, for reports in that language."""
+    systems: tuple[str, ...] = ()
+    """Of the suite's systems, those that its demonstration scores by this column; all when left out."""
     scale: float = 1.0
     """Printed value = natural value times this."""
     decimals: Annotated[StrictInt, Field(ge=0, le=9)] = 3
 
-    @field_validator("metric", "header")
+    @field_validator("metric", "header", "header_zh")
     @classmethod
-    def _not_blank(cls, text: str) -> str:
-        if not text.strip() or not text.isprintable():
+    def _not_blank(cls, text: str | None) -> str | None:
+        if text is not None and (not text.strip() or not text.isprintable()):
             raise ValueError("expected printable text")
         return text
+
+    def in_language(self, language: str) -> "Column":
+        """Return the column with the head in a language, ``en`` or ``zh``, where the suite gives it."""
+        if language == "zh" and self.header_zh is not None:
+            return self.model_copy(update={"header": self.header_zh})
+        return self
 
     @field_validator("scale")
     @classmethod
@@ -82,6 +93,15 @@ class Column(_Strict):
         return scale
 
 
+class Expectation(_Strict):
+    """What is known beforehand of a system: by which columns it must be worse than the ground truth."""
+
+    system: str
+    """One of the suite's systems."""
+    worse: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Metrics of the suite's columns."""
+
+
 class Suite(_Strict):
     """What is scored and how it is shown."""
 
@@ -89,7 +109,10 @@ class Suite(_Strict):
     version: Annotated[StrictInt, Field(ge=1)]
     """Goes up when items, seeds or columns change: tables of two versions are never mixed."""
     title: str
+    title_zh: str | None = None
+    """The same in Chinese, for reports in that language."""
     summary: str = ""
+    summary_zh: str | None = None
     dataset: str
     """``name:key=value`` of a dataset; a relative ``path`` is relative to the suite file."""
     track: str | None = None
@@ -102,10 +125,18 @@ class Suite(_Strict):
     """The model that stands for the ground truth, or null."""
     systems: tuple[str, ...] = ()
     """Model specifications that are shown together with the suite."""
+    expected: tuple[Expectation, ...] = ()
+    """Stated before anything is scored, so that a table can say whether the metrics do what they are for."""
     generation: dict[str, int | float] = {}
     """Settings that every model is asked for: height, width, num_frames, fps, steps, guidance, shift."""
 
     _folder: Path | None = PrivateAttr(default=None)
+
+    def introduced(self, language: str) -> tuple[str, str]:
+        """Return title and summary in a language, ``en`` or ``zh``, where the suite gives them."""
+        if language == "zh":
+            return self.title_zh or self.title, self.summary_zh or self.summary
+        return self.title, self.summary
 
     @property
     def key(self) -> str:
@@ -144,7 +175,7 @@ class Suite(_Strict):
             raise ValueError(f"expected small letters, digits and hyphens, and none of {reserved}")
         return name
 
-    @field_validator("title", "track", "reference")
+    @field_validator("title", "title_zh", "track", "reference")
     @classmethod
     def _not_blank(cls, text: str | None) -> str | None:
         if text is not None and (not text.strip() or not text.isprintable()):
@@ -186,7 +217,22 @@ class Suite(_Strict):
             twice = [value for value, count in Counter(values).items() if count > 1]
             if twice:
                 raise ValueError(f"`{name}` has {twice[0]!r} twice; expected each once")
+        self._names_are_known()
         return self
+
+    def _names_are_known(self) -> None:
+        """Refuse a system or metric that only a cross-reference knows."""
+        for place, column in enumerate(self.columns):
+            _check_known(f"columns.{place}.systems", column.systems, self.systems)
+        for place, expectation in enumerate(self.expected):
+            _check_known(f"expected.{place}.system", (expectation.system,), self.systems)
+            _check_known(f"expected.{place}.worse", expectation.worse, self.metrics)
+
+
+def _check_known(name: str, given: Sequence[str], known: Sequence[str]) -> None:
+    for value in given:
+        if value not in known:
+            raise ValueError(f"`{name}` has {value!r}; expected one of {', '.join(known) or 'none, as there is none'}")
 
 
 def load_suite(name_or_path: str) -> Suite:
@@ -274,9 +320,12 @@ def _one_line(error: ValidationError) -> str:
     # A misspelt key is two mistakes, one that is missing and one that is too much: the second one tells more.
     first = next((entry for entry in errors if entry["type"] == "extra_forbidden"), errors[0])
     place = ".".join(str(part) for part in first["loc"] if part != "float")
-    in_column = len(first["loc"]) > 2 and first["loc"][0] == "columns"
-    known = list((Column if in_column else Suite).model_fields)
-    thing = "a column" if in_column else "a suite"
+    inner: dict[str, tuple[type[BaseModel], str]] = {
+        "columns": (Column, "a column"),
+        "expected": (Expectation, "an expectation"),
+    }
+    model, thing = inner.get(str(first["loc"][0]) if len(first["loc"]) > 2 else "", (Suite, "a suite"))
+    known = list(model.model_fields)
     if first["type"] == "extra_forbidden":
         guess = nearest(str(first["loc"][-1]), known)
         hint = f"did you mean {guess!r}?" if guess else f"expected some of {', '.join(known)}."

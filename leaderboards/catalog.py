@@ -16,5 +16,6 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "compare": "anisora.leaderboards.commands:compare",
         "demo": "anisora.leaderboards.commands:demo",
         "leaderboard": "anisora.leaderboards.commands:leaderboard",
+        "report": "anisora.leaderboards.report.commands:report",
     },
 }

@@ -10,9 +10,10 @@ from anisora.harness.commands.options import leaderboard_file, option, run_optio
 
 if TYPE_CHECKING:
     from anisora.harness.suite import Column
+    from anisora.leaderboards.render import Style
     from anisora.leaderboards.store import Leaderboard
 
-__all__ = ["compare", "demo", "leaderboard"]
+__all__ = ["columns_of_suite", "compare", "demo", "leaderboard", "open_leaderboard"]
 
 _EXIT_FAILED = 1
 
@@ -37,7 +38,13 @@ _database = option(
 )
 
 
-def _open(path: Path) -> "Leaderboard":
+def open_leaderboard(path: Path) -> "Leaderboard":
+    """Open a leaderboard that exists.
+
+    Raises:
+        DataError: There is none; the message has the nearest file and the next step.
+        ConfigError: The file is something else.
+    """
     from anisora.harness.errors import DataError, nearest
     from anisora.leaderboards.store import Leaderboard
 
@@ -52,7 +59,7 @@ def _open(path: Path) -> "Leaderboard":
     return Leaderboard.open(path)
 
 
-def _columns(suite: str, metrics: list[str] | None) -> "list[Column | str]":
+def columns_of_suite(suite: str, metrics: list[str] | None) -> "list[Column | str]":
     """Return the columns a suite declares, or the metrics asked for, or nothing for a suite that is not installed."""
     from anisora.harness.registry import registry
     from anisora.harness.suite import load_suite
@@ -63,6 +70,22 @@ def _columns(suite: str, metrics: list[str] | None) -> "list[Column | str]":
         return list(declared)
     by_metric = {column.metric: column for column in declared}
     return [by_metric.get(metric, metric) for metric in metrics]
+
+
+def _published(suite: str, style: "Style", context: click.Context) -> str:
+    """Write the rows of a suite that others report, which are shown whole."""
+    from anisora.harness.errors import ConfigError
+    from anisora.leaderboards.published.rendering import render_published
+    from anisora.leaderboards.published.tables import published_table
+
+    unused = {"suite", "style", "published", "db"}
+    given = [name for name, value in context.params.items() if name not in unused and value]
+    if given:
+        raise ConfigError(
+            f"`--published` got `--{given[0].replace('_', '-')}` too; the rows of others are shown as printed; leave "
+            "one of the two out."
+        )
+    return render_published(published_table(suite.partition("@")[0]), style)
 
 
 @click.group(cls=_ShowByDefault)
@@ -90,33 +113,49 @@ def leaderboard() -> None:
 @option(
     "--show-untrained", is_flag=True, help="Show runs of random weights among themselves; choose them with --models."
 )
+@option("--published", is_flag=True, help="Show the rows that others report, as printed; needs no leaderboard.")
 @_database
+@click.pass_context
 def show(
+    context: click.Context,
     suite: str,
-    style: Literal["text", "markdown", "latex", "csv", "json"],
+    style: "Style",
     metrics: list[str] | None,
     models: list[str] | None,
     allow_diff: tuple[str, ...],
     sort_by: str | None,
     *,
     show_untrained: bool,
+    published: bool,
     db: Path,
 ) -> None:
     r"""Print the table of a suite, with intervals and coverage.
 
     \b
     anisora leaderboard show demo --format latex
+    anisora leaderboard show vbench-i2v-8 --published
     """
+    from anisora.harness.errors import DataError, UnknownNameError
+    from anisora.leaderboards.published.tables import published_suites
     from anisora.leaderboards.render import render
 
-    table = _open(db).build_table(
-        suite,
-        _columns(suite, metrics),
-        models=models or (),
-        allow_diff=allow_diff,
-        show_untrained=show_untrained,
-        sort_by=sort_by,
-    )
+    if published:
+        click.echo(_published(suite, style, context), nl=False)
+        return
+    try:
+        table = open_leaderboard(db).build_table(
+            suite,
+            columns_of_suite(suite, metrics),
+            models=models or (),
+            allow_diff=allow_diff,
+            show_untrained=show_untrained,
+            sort_by=sort_by,
+        )
+    except (DataError, UnknownNameError) as error:
+        name = suite.partition("@")[0]
+        if name not in published_suites():
+            raise
+        raise DataError(f"{error} (rows that others report: anisora leaderboard {name} --published)") from error
     click.echo(render(table, style), nl=False)
 
 
@@ -181,26 +220,29 @@ def compare(
 
     if left == right:
         raise ConfigError(f"`LEFT` and `RIGHT` both got {left!r}; expected two different systems or run ids.")
-    compared = _open(db).compare(suite, left, right, _columns(suite, metrics) if metrics else ())
+    compared = open_leaderboard(db).compare(suite, left, right, columns_of_suite(suite, metrics) if metrics else ())
     click.echo(render_comparison(compared, "json" if as_json else style), nl=False)
 
 
 @click.command(cls=Command)
+@option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the report.")
 @work_options
-def demo(**parameters: Any) -> int:  # noqa: ANN401
-    r"""Score a small rendered suite and its damages, and print the table.
+def demo(*, lang: str, **parameters: Any) -> int:  # noqa: ANN401
+    r"""Score a small suite and its damages, print what they tell, and write the report.
 
     \b
     anisora demo
     """
     from anisora.leaderboards.demo import run_demo
+    from anisora.leaderboards.demo_report import demo_report
+    from anisora.leaderboards.demo_screen import demo_screen
 
     options, as_json, quiet = run_options(parameters)
-    result = run_demo(options.out / "demo", options, told=lambda line: None if quiet else click.echo(line, err=True))
+    out = options.out / "demo"
+    result = run_demo(out, options, told=lambda line: None if quiet else click.echo(line, err=True))
+    page = demo_report(result, out, options, language=lang)
     if as_json:
         click.echo("[" + ",\n".join(record.model_dump_json(indent=1) for record in result.records) + "]")
     elif not quiet:
-        click.echo(result.table)
-        click.echo(f"{result.decodes} decodes in this session. Runs and leaderboard are in {options.out / 'demo'}.")
-        click.echo("Score your own clips: anisora evaluate custom --videos my_clips/")
+        click.echo(demo_screen(result, page))
     return _EXIT_FAILED if any(record.status == "failed" for record in result.records) else 0

@@ -8,16 +8,14 @@ from typing import Any, Literal
 from anisora.harness.errors import RecordError
 from anisora.harness.record import RunRecord
 from anisora.harness.runfolder import ScoreRow
-from anisora.harness.stages.aggregate import item_values
-from anisora.harness.statistics import PairedDifference, holm, paired_difference
+from anisora.harness.statistics.multiplicity import holm
+from anisora.harness.statistics.paired_difference import PairedDifference, paired_difference
 from anisora.leaderboards.comparability import REFERENCE_EXEMPT, run_label
+from anisora.leaderboards.pairing import Side, rows_by_metric, shared_clusters, values_of
 from anisora.leaderboards.selection import check_trained
 from anisora.leaderboards.table import ColumnChoice, TableColumn, columns_of
 
-__all__ = ["Comparison", "MetricComparison", "Side", "Verdict", "compare"]
-
-Side = tuple[RunRecord, Sequence[ScoreRow]]
-"""A run and its rows."""
+__all__ = ["Comparison", "MetricComparison", "Verdict", "compare"]
 
 Verdict = Literal[
     "left better",
@@ -101,7 +99,7 @@ def compare(
     check_trained(records)
     made = columns_of(columns or _shared_metrics(*records), records)
     truth, notes = _usable_reference(reference, records, made)
-    rows = [_by_metric(part) for part in (left[1], right[1], truth)]
+    rows = [rows_by_metric(part) for part in (left[1], right[1], truth)]
     metrics = [_compared(column, *(part.get(column.metric, []) for part in rows), level=level) for column in made]
     corrected = holm([metric.difference.p_value for metric in metrics])
     names = [record.spec.model for record in records]
@@ -163,8 +161,8 @@ def _compared(
     *,
     level: float,
 ) -> MetricComparison:
-    mine, theirs, true = (_values(rows) for rows in (left, right, truth))
-    clusters = _clusters(left, right)
+    mine, theirs, true = (values_of(rows) for rows in (left, right, truth))
+    clusters = shared_clusters(left, right)
     shared = sorted(mine.keys() & theirs.keys())
     by_distance = column.direction == "reference" and bool(true)
     if by_distance:
@@ -185,34 +183,12 @@ def _compared(
     )
 
 
-def _by_metric(rows: Sequence[ScoreRow]) -> dict[str, list[ScoreRow]]:
-    found: dict[str, list[ScoreRow]] = {}
-    for row in rows:
-        found.setdefault(row.metric, []).append(row)
-    return found
-
-
-def _values(rows: Sequence[ScoreRow]) -> dict[str, float]:
-    return {item: value for item, (value, _) in item_values(rows).items()}
-
-
 def _distances(values: Mapping[str, float], truth: Mapping[str, float]) -> dict[str, float]:
     return {item: abs(value - truth[item]) for item, value in values.items() if item in truth}
 
 
 def _mean(values: Mapping[str, float], items: Sequence[str]) -> float | None:
     return math.fsum(values[item] for item in items) / len(items) if items else None
-
-
-def _clusters(left: Sequence[ScoreRow], right: Sequence[ScoreRow]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for row in (*left, *right):
-        if found.setdefault(row.item_id, row.cluster) != row.cluster:
-            raise RecordError(
-                f"Item {row.item_id!r} is in the cluster {found[row.item_id]!r} in one run and in "
-                f"{row.cluster!r} in the other; score both against the same suite."
-            )
-    return found
 
 
 def _verdict(metric: MetricComparison, corrected_p: float | None, error: float) -> Verdict:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from anisora.leaderboards.comparability import FieldDifference, dagger, reference_differences, shortened
 from anisora.leaderboards.selection import Selection
+from anisora.leaderboards.words import Words
 
 if TYPE_CHECKING:
     from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn
@@ -16,16 +17,16 @@ STAR = "★"
 
 
 def footnotes_of(
-    table: "LeaderboardTable", differences: Sequence[FieldDifference], selection: Selection
+    table: "LeaderboardTable", differences: Sequence[FieldDifference], selection: Selection, words: Words
 ) -> tuple[str, ...]:
     """Return the footnotes of a table, in the order in which they are read."""
     return (
-        *_intervals(table),
-        *_coverage(table),
-        *_marks(table),
-        *(_dagger(index, difference) for index, difference in enumerate(differences)),
-        *_ground_truth(selection),
-        *_left_out(selection),
+        *_intervals(table, words),
+        *_coverage(table, words),
+        *_marks(table, words),
+        *(_dagger(index, difference, words) for index, difference in enumerate(differences)),
+        *_ground_truth(selection, words),
+        *_left_out(selection, words),
     )
 
 
@@ -35,73 +36,94 @@ def _cells(table: "LeaderboardTable") -> "Iterable[tuple[Row, TableColumn, Cell]
             yield row, column, cell
 
 
-def _intervals(table: "LeaderboardTable") -> list[str]:
+def _intervals(table: "LeaderboardTable", words: Words) -> list[str]:
     made = sorted({(cell.level, cell.interval) for _, _, cell in _cells(table) if cell.low is not None})
-    notes = [f"In brackets: {100 * level:g} % interval ({method})." for level, method in made]
+    notes = [words("footnote_interval", level=100 * level, method=method) for level, method in made]
     missing: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for row, column, cell in _cells(table):
         if cell.value is not None and cell.low is None:
-            headers, models = missing.setdefault(cell.note or "the run tells none", ({}, {}))
+            headers, models = missing.setdefault(cell.note or words("no_interval_reason"), ({}, {}))
             headers[column.header] = models[row.model] = None
     for note, (headers, models) in missing.items():
-        where = "" if len(missing) == 1 and not made else f" for {', '.join(headers)} of {', '.join(models)}"
-        notes.append(f"No interval{where}: {note}.")
+        alone = len(missing) == 1 and not made
+        where = "" if alone else words("footnote_where", headers=_listed(words, headers), models=_listed(words, models))
+        notes.append(words("footnote_no_interval", where=where, note=note))
     return notes
 
 
-def _coverage(table: "LeaderboardTable") -> list[str]:
-    notes = []
+def _listed(words: Words, names: Iterable[str]) -> str:
+    return words("comma").join(names)
+
+
+def _coverage(table: "LeaderboardTable", words: Words) -> list[str]:
+    """Say what was not scored, cells of a row that lack the same in one line."""
+    lacking: dict[tuple[str, str, int], list[str]] = {}
     for row, column, cell in _cells(table):
-        parts = [f"{count} {word}" for count, word in ((cell.unscored, "unscored"), (cell.errors, "failed")) if count]
+        counts = (("count_unscored", cell.unscored), ("count_failed", cell.errors))
+        parts = [words(key, count=count) for key, count in counts if count]
         absent = cell.items - cell.scored - cell.unscored - cell.errors
         if absent > 0 and (cell.scored or parts):
-            parts.append(f"{absent} without a clip")
+            parts.append(words("count_without_clip", count=absent))
         if parts:
-            notes.append(f"{column.header} of {row.model}: {', '.join(parts)}, of {cell.items} items.")
+            lacking.setdefault((row.run_id, _listed(words, parts), cell.items), []).append(column.header)
+    models = {row.run_id: (row.model, sum(cell.scored > 0 for cell in row.cells)) for row in table.rows}
+    notes = []
+    for (run_id, told, items), headers in lacking.items():
+        model, scored = models[run_id]
+        key = "footnote_coverage_all" if 1 < len(headers) == scored else "footnote_coverage"
+        notes.append(words(key, header=_listed(words, headers), model=model, parts=told, items=items))
     return notes
 
 
-def _marks(table: "LeaderboardTable") -> list[str]:
+def _marks(table: "LeaderboardTable", words: Words) -> list[str]:
     notes = []
     if any(cell.above_reference for _, _, cell in _cells(table)):
-        notes.append(f"{STAR} better than the ground truth: look at the clips before trusting it.")
+        notes.append(words("footnote_star", star=STAR))
     if any(column.direction == "reference" for column in table.columns):
         known = any(row.reference for row in table.rows)
-        notes.append("→ closest to the ground truth is best" + ("." if known else ", of which there is no run."))
+        notes.append(words("footnote_reference" if known else "footnote_reference_absent"))
     if any(row.untrained is not None for row in table.rows):
-        notes.append("UNTRAINED: random weights; the numbers mean nothing.")
+        notes.append(words("footnote_untrained"))
     return notes
 
 
-def _dagger(index: int, difference: FieldDifference) -> str:
+def _dagger(index: int, difference: FieldDifference, words: Words) -> str:
     told = []
     for value, records in difference.groups[1:]:
         other, _ = shortened(value, difference.usual)
-        told.append(f"{other} for {', '.join(record.spec.model for record in records)}")
+        models = _listed(words, (record.spec.model for record in records))
+        told.append(words("footnote_dagger_value", value=other, models=models))
     _, usual = shortened(difference.groups[1][0], difference.usual)
-    return f"{dagger(index)} `{difference.field}` differs: {'; '.join(told)}; {usual} for the others."
+    return words(
+        "footnote_dagger",
+        mark=dagger(index),
+        field=difference.field,
+        told=words("separator").join(told),
+        usual=usual,
+    )
 
 
-def _ground_truth(selection: Selection) -> list[str]:
+def _ground_truth(selection: Selection, words: Words) -> list[str]:
     notes = []
     for record in selection.shown:
         if record.reference:
             for field, mine, theirs in reference_differences(record, selection.shown):
                 left, right = shortened(mine, theirs)
-                notes.append(f"Ground truth has `{field}` {left}, the others {right}.")
+                notes.append(words("footnote_ground_truth", field=field, mine=left, theirs=right))
     return notes
 
 
-def _left_out(selection: Selection) -> list[str]:
+def _left_out(selection: Selection, words: Words) -> list[str]:
     notes = [
-        f"{count} other run{'' if count == 1 else 's'} of {model} under the same protocol not shown."
+        words("footnote_superseded_one" if count == 1 else "footnote_superseded", count=count, model=model)
         for model, count in selection.superseded
     ]
-    for count, word in (
-        (selection.untrained, "with random weights"),
-        (selection.failed, "that failed"),
-        (selection.partial, "over a part of the items"),
+    for count, reason in (
+        (selection.untrained, "hidden_untrained"),
+        (selection.failed, "hidden_failed"),
+        (selection.partial, "hidden_partial"),
     ):
         if count:
-            notes.append(f"{count} run{'' if count == 1 else 's'} {word} not shown.")
+            key = "footnote_hidden_one" if count == 1 else "footnote_hidden"
+            notes.append(words(key, count=count, word=words(reason)))
     return notes

@@ -241,6 +241,7 @@ class Leaderboard:
         allow_diff: Collection[str] = (),
         show_untrained: bool = False,
         sort_by: str | None = None,
+        language: str = "en",
     ) -> LeaderboardTable:
         """Build the table of a suite; see ``table.build_table`` for the arguments and the rules.
 
@@ -252,6 +253,7 @@ class Leaderboard:
             allow_diff: Protocol fields that may differ.
             show_untrained: Show runs of random weights, and no others.
             sort_by: The metric that orders the rows, best first; by name when left out.
+            language: Of the footnotes: ``en`` or ``zh``.
         """
         key = self.suite_key(suite)
         return build_table(
@@ -262,6 +264,7 @@ class Leaderboard:
             allow_diff=allow_diff,
             show_untrained=show_untrained,
             sort_by=sort_by,
+            language=language,
         )
 
     def table(

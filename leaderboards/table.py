@@ -15,6 +15,7 @@ from anisora.harness.record import MetricResult, RunRecord
 from anisora.leaderboards.comparability import FieldDifference, check_comparable, dagger
 from anisora.leaderboards.footnotes import footnotes_of
 from anisora.leaderboards.selection import select_runs
+from anisora.leaderboards.words import Words
 
 __all__ = [
     "Cell",
@@ -162,6 +163,7 @@ def build_table(
     allow_diff: Collection[str] = (),
     show_untrained: bool = False,
     sort_by: str | None = None,
+    language: str = "en",
 ) -> LeaderboardTable:
     """Build the table of one suite.
 
@@ -179,8 +181,10 @@ def build_table(
         allow_diff: Protocol fields that may differ: ``encoder``, or ``metric.field``.
         show_untrained: Show runs of random weights, and no others.
         sort_by: The metric that orders the rows, best first; by name when left out.
+        language: Of the footnotes: ``en`` or ``zh``.
 
     Raises:
+        ConfigError: The language is not known.
         RecordError: There is nothing to show, or the runs may not share a table.
         UnknownNameError: A model, metric or field is not there.
     """
@@ -204,7 +208,7 @@ def build_table(
         footnotes=(),
         daggers=tuple((difference.field, dagger(index)) for index, difference in enumerate(differences)),
     )
-    return replace(table, footnotes=footnotes_of(table, differences, selection))
+    return replace(table, footnotes=footnotes_of(table, differences, selection, Words(language)))
 
 
 def columns_of(columns: Sequence[ColumnChoice], records: Sequence[RunRecord]) -> tuple[TableColumn, ...]:
@@ -292,7 +296,8 @@ def _marked(rows: tuple[Row, ...], columns: Sequence[TableColumn]) -> tuple[Row,
     """Mark the best cells, and those that beat the ground truth."""
     cells = [list(row.cells) for row in rows]
     for at, column in enumerate(columns):
-        truth = next((row.cells[at].value for row in rows if row.reference), None)
+        reference = next((row.cells[at] for row in rows if row.reference), None)
+        truth = None if reference is None else reference.value
         rank = {
             index: rank
             for index, row in enumerate(rows)
@@ -301,9 +306,14 @@ def _marked(rows: tuple[Row, ...], columns: Sequence[TableColumn]) -> tuple[Row,
         best = min(rank.values(), default=None) if len(rank) > 1 else None
         limit = None if column.direction == "reference" else _badness(column, truth, truth)
         for index, badness in rank.items():
-            above = limit is not None and badness < limit
+            above = limit is not None and badness < limit and _same_items(rows[index].cells[at], reference)
             cells[index][at] = replace(cells[index][at], best=badness == best, above_reference=above)
     return tuple(replace(row, cells=tuple(mine)) for row, mine in zip(rows, cells, strict=True))
+
+
+def _same_items(cell: Cell, reference: Cell | None) -> bool:
+    """Whether a cell can be over the reference's items: means over fewer or more of them say nothing of it."""
+    return reference is not None and (cell.scored, cell.items) == (reference.scored, reference.items)
 
 
 def _badness(column: TableColumn, value: float | None, truth: float | None) -> float | None:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-__all__ = ["ARTIFACTS", "MlflowLogger"]
+__all__ = ["ARTIFACTS", "MlflowLogger", "attach_file"]
 
-ARTIFACTS: Final = ("record.json", "spec.yaml", "scores.parquet", "report.html")
+ARTIFACTS: Final = ("record.json", "spec.yaml", "scores.parquet")
 """Files of a run folder that are attached where they exist."""
 
 _LOG = logging.getLogger(__name__)
@@ -98,6 +98,33 @@ class MlflowLogger:
             with alone(folder):  # two processes that finished the same run do not both create it
                 self._log(client, experiment, entry)
 
+    def attach(self, path: Path, records: Sequence[RunRecord]) -> int:
+        """Attach a file, such as a report, to the runs that were logged; return how many there are.
+
+        Args:
+            path: The file.
+            records: The runs it is about; those that were never logged are passed over.
+
+        Raises:
+            RecordError: As ``on_end``.
+        """
+        if not self.uri or self._lacking:
+            return 0
+        file = sqlite_file(self.uri)
+        if file is not None and not file.is_file():
+            return 0  # nothing was logged, and a store is not made for it
+        _configure(is_sqlite=file is not None)
+        attached = 0
+        with _quiet(), _told_in_one_line(hide_credentials(self.uri), path.parent):
+            client = self._client()
+            for record in records:
+                experiment = client.get_experiment_by_name(record.suite_key)
+                if experiment is not None and experiment.lifecycle_stage == "active":
+                    for run in _runs_named(client, str(experiment.experiment_id), record.run_id):
+                        client.log_artifact(run.info.run_id, str(path))
+                        attached += 1
+        return attached
+
     def _client(self) -> "MlflowClient":
         from mlflow.tracking import MlflowClient
 
@@ -143,6 +170,11 @@ class MlflowLogger:
         for run in earlier:
             if run.info.run_id != target:
                 client.delete_run(run.info.run_id)
+
+
+def attach_file(path: Path, records: Sequence[RunRecord], *, uri: str = "", beside: Path | None = None) -> int:
+    """Attach a file to the logged runs of these records; arguments as of ``MlflowLogger``."""
+    return MlflowLogger(uri, beside).attach(path, records)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-__all__ = ["csv_text", "display_width", "latex", "markdown", "markdown_grid", "plain", "text_grid"]
+__all__ = ["csv_text", "display_width", "latex", "latex_grid", "markdown", "markdown_grid", "plain", "text_grid"]
 
 _LATEX: Final = {
     "\\": r"\textbackslash{}",
@@ -99,6 +99,20 @@ def markdown_grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[
     """Write cells, escaped already, as a Markdown table."""
     lines = [header, [":--", *("--:" for _ in header[1:])], *rows]
     return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def latex_grid(header: Sequence[str], groups: Sequence[Sequence[Sequence[str]]]) -> list[str]:
+    """Write cells, escaped already, as a tabular of the package booktabs; a rule precedes each group.
+
+    Args:
+        header: One text a column.
+        groups: Groups of rows of cells.
+    """
+    lines = [rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", r"\toprule", rf"{' & '.join(header)} \\"]
+    for group in groups:
+        if group:
+            lines += [r"\midrule", *(rf"{' & '.join(row)} \\" for row in group)]
+    return [*lines, r"\bottomrule", r"\end{tabular}"]
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:

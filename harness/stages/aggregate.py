@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from anisora.harness.protocols import MetricInfo
 from anisora.harness.record import MetricResult
 from anisora.harness.runfolder import ScoreRow
-from anisora.harness.statistics import clustered_mean
+from anisora.harness.statistics.clustered_mean import clustered_mean
 
 __all__ = ["aggregate", "item_values"]
 

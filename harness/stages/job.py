@@ -4,13 +4,19 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from anisora.harness.errors import ConfigError, DataError
 from anisora.harness.inputs.videos import custom_items, match_videos
-from anisora.harness.protocols import GenerationSettings, Generator, GeneratorInfo, RecordedGenerator
+from anisora.harness.protocols import (
+    GenerationSettings,
+    Generator,
+    GeneratorInfo,
+    RecordedGenerator,
+    SelectiveGenerator,
+)
 from anisora.harness.record import Json, RunSpec, digest_of
 from anisora.harness.registry import registry
 from anisora.harness.suite import Suite, load_samples, load_suite, samples_fingerprint
@@ -35,6 +41,7 @@ class Job:
     clips: Mapping[Key, Clip]
     """Clips that exist already; empty where a model is to make them."""
     missing: tuple[Key, ...]
+    """Clips that do not exist, and that the model cannot make."""
     generator: Generator | None
     """The model that makes the clips, or None."""
     info: GeneratorInfo | None
@@ -45,6 +52,12 @@ class Job:
         """{item: cluster}: its label, or itself where the suite or the item has none."""
         by_label = self.suite is None or self.suite.cluster == "label"
         return {sample.id: (sample.label if by_label and sample.label else sample.id) for sample in self.samples}
+
+    @property
+    def to_generate(self) -> tuple[Sample, ...]:
+        """The items that the model makes clips for: none without one, and none that it refuses."""
+        refused = {item for item, _ in self.missing}
+        return tuple(sample for sample in self.samples if self.generator and sample.id not in refused)
 
     @property
     def reference(self) -> bool:
@@ -177,11 +190,39 @@ def job_of(spec: RunSpec) -> Job:
         suite=suite,
         samples=tuple(samples),
         clips={},
-        missing=(),
+        missing=_refused(spec, suite, model, samples, settings),
         generator=model,
         info=model.info,
         settings=settings,
     )
+
+
+def _refused(
+    spec: RunSpec, suite: Suite, model: Generator, samples: Sequence[Sample], settings: GenerationSettings
+) -> tuple[Key, ...]:
+    """Return what the model cannot make, asked before anything is written.
+
+    Raises:
+        DataError: It can make nothing, or not everything and nobody said to go on without.
+    """
+    if not isinstance(model, SelectiveGenerator):
+        return ()
+    asked = {sample.id: model.refuses(sample, settings=settings) for sample in samples}
+    reasons = {item: reason for item, reason in asked.items() if reason is not None}
+    if not reasons:
+        return ()
+    first, reason = next(iter(reasons.items()))
+    if len(reasons) == len(samples):
+        raise DataError(
+            f"Model `{spec.model_spec}` can make no clip for any of the {len(samples)} items of suite "
+            f"{suite.name!r}: the first, {first!r}, {reason}."
+        )
+    if not spec.allow_missing:
+        raise DataError(
+            f"Model `{spec.model_spec}` can make no clip for {len(reasons)} of {len(samples)} items: the first, "
+            f"{first!r}, {reason}; or pass --allow-missing to go on without them."
+        )
+    return tuple((item, seed) for item in reasons for seed in spec.seeds)
 
 
 def custom_jobs(spec: RunSpec) -> list[Job]:

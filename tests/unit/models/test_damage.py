@@ -11,7 +11,7 @@ import pytest
 from anisora.harness.degrade import DAMAGES, degrade
 from anisora.harness.errors import ConfigError, DataError, UnknownNameError
 from anisora.harness.media.decoder import DecoderPool
-from anisora.harness.protocols import GenerationSettings, RecordedGenerator
+from anisora.harness.protocols import GenerationSettings, RecordedGenerator, SelectiveGenerator
 from anisora.harness.registry import registry
 from anisora.harness.render import Scene, render
 from anisora.harness.runfolder import sha256_of_file
@@ -43,9 +43,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     return Image(path=path, digest=sha256_of_file(path))
 
 
-def test_the_catalog_lists_every_damage_and_no_other() -> None:
+def test_the_catalog_lists_every_damage_and_the_one_that_needs_the_renderer() -> None:
     listed = [name.removeprefix("damage/") for name in CATALOG["models"] if name.startswith("damage/")]
-    assert listed == list(DAMAGES)
+    assert listed == sorted([*DAMAGES, "outfit-swap"])
 
 
 def test_loading_the_catalog_imports_neither_numpy_nor_cv2() -> None:
@@ -122,8 +122,24 @@ def test_a_sample_that_lacks_what_is_needed_is_named(
 ) -> None:
     keyframes = () if position is None else ((position, image),)
     sample = Sample(id="walk", condition=Condition(keyframes=keyframes))
-    with pytest.raises(DataError, match=message):
-        registry("models").create(spec).generate(sample, seed=0, settings=settings, reader=pool)
+    model = registry("models").create(spec)
+    assert isinstance(model, SelectiveGenerator)
+    reason = model.refuses(sample, settings=settings)
+    assert reason is not None
+    with pytest.raises(DataError, match=message) as caught:
+        model.generate(sample, seed=0, settings=settings, reader=pool)
+    assert str(caught.value) == f"Sample `walk` {reason}."
+
+
+def test_a_sample_that_has_what_is_needed_is_not_refused(truth: Clip, image: Image) -> None:
+    with_truth = Sample(id="walk", ground_truth=truth)
+    assert [Damage(f"damage/{name}", 0.5).refuses(with_truth, settings=NO_SETTINGS) for name in DAMAGES] == [
+        None for _ in DAMAGES
+    ]
+    with_image = Sample(id="walk", condition=Condition(keyframes=((0.0, image),)))
+    settings = GenerationSettings(num_frames=5, fps=8.0)
+    served = [name for name in DAMAGES if Damage(f"damage/{name}").refuses(with_image, settings=settings) is None]
+    assert served == ["freeze", "slow-pan"]
 
 
 def test_an_unknown_damage_names_the_nearest() -> None:

@@ -1,17 +1,19 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from trial_metrics import make_sample
+from small_suite import build_suite
+from trial_metrics import make_sample, registered
 
 from anisora.harness.errors import ConfigError, DataError
-from anisora.harness.protocols import GenerationSettings, GeneratorInfo
+from anisora.harness.protocols import GenerationSettings, GeneratorInfo, VideoReader
 from anisora.harness.record import RunSpec
 from anisora.harness.stages.job import Job, custom_jobs, job_of
-from anisora.harness.suite import Column, Suite
-from anisora.harness.types import Clip, Condition
+from anisora.harness.suite import Column, Suite, load_suite
+from anisora.harness.types import Clip, Condition, Frames, Sample
 from anisora.models.damage import Damage
 
 SPEC = RunSpec(
@@ -113,14 +115,96 @@ def test_the_protocol_names_what_two_runs_must_share() -> None:
     assert make_job().protocol_fields(set())["frame_rate"] == "native"
 
 
+class Picky:
+    """Serves the items it is told to, and only at four steps."""
+
+    info = INFO
+
+    def __init__(self, served: str = "item00+item02") -> None:
+        self._served = served.split("+")
+
+    def refuses(self, sample: Sample, *, settings: GenerationSettings) -> str | None:
+        """Say what is against an item."""
+        if settings.steps not in (None, 4):
+            return f"cannot be made in {settings.steps} steps; expected 4"
+        return None if sample.id in self._served else "is too hard; make it easier"
+
+    def generate(
+        self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader
+    ) -> tuple[Frames, float]:
+        """Return a grey clip."""
+        return np.full((2, 16, 16, 3), 9, np.uint8), 8.0
+
+
+@pytest.fixture
+def picky(tmp_path: Path) -> Iterator[Callable[..., RunSpec]]:
+    """Specifications of runs of a picky model on a suite of three items and two seeds."""
+    suite = build_suite(tmp_path, items=3, num_frames=2)
+
+    def specify(model_spec: str = "picky", **fields: Any) -> RunSpec:
+        given = {"suite_source": str(suite), "model": model_spec, "model_spec": model_spec, "seeds": [0, 1], **fields}
+        return SPEC.model_copy(update=given)
+
+    with registered("models", picky=Picky):
+        yield specify
+
+
+def test_items_that_a_model_refuses_are_told_before_anything_is_written(picky: Callable[..., RunSpec]) -> None:
+    with pytest.raises(DataError) as caught:
+        job_of(picky())
+    assert str(caught.value) == (
+        "Model `picky` can make no clip for 1 of 3 items: the first, 'item01', is too hard; make it easier; "
+        "or pass --allow-missing to go on without them."
+    )
+
+
+def test_refused_items_that_are_allowed_are_missing_with_every_seed(picky: Callable[..., RunSpec]) -> None:
+    job = job_of(picky(allow_missing=True))
+    assert job.missing == (("item01", 0), ("item01", 1))
+    assert [sample.id for sample in job.samples] == ["item00", "item01", "item02"]
+    assert [sample.id for sample in job.to_generate] == ["item00", "item02"]
+    assert (job.clips, job.info) == ({}, INFO)
+
+
+def test_a_model_that_refuses_nothing_has_nothing_missing(picky: Callable[..., RunSpec]) -> None:
+    job = job_of(picky("picky:served=item00+item01+item02"))
+    assert job.missing == ()
+    assert job.to_generate == job.samples
+
+
+@pytest.mark.parametrize("allow_missing", [False, True])
+def test_a_model_that_refuses_everything_has_no_run(picky: Callable[..., RunSpec], allow_missing: bool) -> None:
+    with pytest.raises(
+        DataError, match="can make no clip for any of the 3 items of suite 'small': the first, 'item00'"
+    ):
+        job_of(picky("picky:served=none", allow_missing=allow_missing))
+
+
+def test_a_model_is_asked_with_the_settings_of_the_run(picky: Callable[..., RunSpec]) -> None:
+    with pytest.raises(DataError, match="'item00', cannot be made in 8 steps; expected 4"):
+        job_of(picky(settings={"steps": 8}, allow_missing=True))
+    assert len(job_of(picky(settings={"steps": 4}, allow_missing=True)).to_generate) == 2
+
+
+def test_what_is_missing_does_not_change_the_run_id_but_the_items_do(picky: Callable[..., RunSpec]) -> None:
+    run_id = job_of(picky(allow_missing=True)).run_id
+    assert job_of(picky(allow_missing=True)).run_id == run_id
+    assert job_of(picky(allow_missing=True, limit=2)).run_id != run_id
+
+
+def test_clips_that_exist_already_leave_nothing_to_generate() -> None:
+    assert make_job(missing=(("b", 0),)).to_generate == ()
+
+
 def test_a_setting_that_no_model_has_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"Generation setting 'hight' is not known; expected one of fps, .*height"):
         job_of(SPEC.model_copy(update={"settings": {"hight": 3}}))
 
 
 def test_a_run_of_another_version_of_the_suite_is_refused() -> None:
-    with pytest.raises(DataError, match="Suite `demo` is at version 1, the run was made with version 7"):
-        job_of(SPEC.model_copy(update={"suite": "demo", "suite_version": 7}))
+    version = load_suite("demo").version
+    with pytest.raises(DataError, match=f"Suite `demo` is at version {version}, the run was made with version 97"):
+        job_of(SPEC.model_copy(update={"suite": "demo", "suite_version": 97}))
 
 
 @pytest.mark.parametrize("model", [" ", "a\x00b", "a\nb", "\udcff"])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from local_metrics import needs, score_local
 
+from anisora.datasets.demo import DEMO_SCENES
 from anisora.harness.drawing import poses
-from anisora.harness.render import ACTIONS, Scene, render
+from anisora.harness.render import ACTIONS, Scene, faces_of, render
 from anisora.metrics.local.face_finder import FaceFinder, crop_of
 from anisora.metrics.local.face_kept import kept_faces
 from anisora.metrics.local.face_library import FaceLibrary
@@ -37,9 +38,31 @@ def test_nine_in_ten_faces_of_close_and_medium_shots_are_found(size) -> None:
     find, seen = FaceFinder(), []
     for action in NEAR:
         for seed in range(5):
-            clip = render(Scene(action=action, seed=seed, num_frames=13, width=size[0], height=size[1]))
-            seen += [bool((find(frame)["likelihood"] > 0).any()) for frame in (clip[0], clip[12])]
+            scene = Scene(action=action, seed=seed, num_frames=13, width=size[0], height=size[1])
+            clip, boxes = render(scene), faces_of(scene)
+            seen += [bool((find(clip[at])["likelihood"] > 0).any()) for at in (0, 6, 12) if boxes[at] is not None]
+    assert len(seen) > 70
     assert np.mean(seen) >= 0.9, f"{sum(seen)} of {len(seen)}"
+
+
+@needs("anime_faces")
+@pytest.mark.slow
+def test_nine_in_ten_faces_that_the_demo_shows_are_found_where_they_are() -> None:
+    find, found, shown = FaceFinder(), 0, 0
+    for scene in DEMO_SCENES.values():
+        frames, boxes = render(scene), faces_of(scene)
+        for frame, box in list(zip(frames, boxes, strict=True))[::3]:
+            if box is None:
+                continue
+            shown += 1
+            x, y = box[0] + box[2] / 2, box[1] + box[3] / 2
+            seen = find(frame)
+            found += any(
+                left < x < left + width and top < y < top + height
+                for left, top, width, height in seen["boxes"][seen["likelihood"] > 0]
+            )
+    assert shown > 120
+    assert found / shown >= 0.9, f"{found} of {shown}"
 
 
 @needs("anime_faces")

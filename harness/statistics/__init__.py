@@ -1,0 +1,1 @@
+"""What a number over clips is worth: intervals, differences, corrections. Pure functions."""
