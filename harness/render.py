@@ -24,7 +24,7 @@ from anisora.harness.types import Frames
 
 __all__ = ["ACTIONS", "RENDER_VERSION", "FaceBox", "Scene", "faces_of", "parts_of", "prompt_of", "region_of", "render"]
 
-RENDER_VERSION: Final = 2
+RENDER_VERSION: Final = 3
 """Goes up when any pixel can change."""
 
 ACTIONS: Final[tuple[str, ...]] = tuple(poses.ACTIONS)
@@ -34,7 +34,7 @@ FaceBox = tuple[float, float, float, float]
 """Left, top, width and height as shares of the picture's sides."""
 
 _OVERSIZE: Final = 3  # canvas pixels per frame pixel, each way
-_PAN: Final = 0.45  # of the picture's width
+_PAN: Final = 0.25  # of the picture's width
 _ZOOM: Final = 0.6
 _HEAD: Final = {"wide": 0.265, "full": 0.3, "medium": 0.42, "close": 0.62}  # of the picture's height
 _EYE_LEVEL: Final = {"medium": 0.45, "close": 0.54}  # middle of the face, of the picture's height

@@ -16,6 +16,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "compare": "anisora.leaderboards.commands:compare",
         "demo": "anisora.leaderboards.commands:demo",
         "leaderboard": "anisora.leaderboards.commands:leaderboard",
+        "power": "anisora.leaderboards.commands:power",
         "report": "anisora.leaderboards.report.commands:report",
     },
 }

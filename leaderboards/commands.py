@@ -1,5 +1,6 @@
 """Commands over finished runs: leaderboard, compare, demo."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -7,13 +8,15 @@ import click
 
 from anisora.harness.commands.groups import Command, CommandGroup
 from anisora.harness.commands.options import leaderboard_file, option, run_options, split_words, work_options
+from anisora.leaderboards.site.commands import site
+from anisora.leaderboards.submissions.commands import add, bundle, withdraw
 
 if TYPE_CHECKING:
     from anisora.harness.suite import Column
     from anisora.leaderboards.render import Style
     from anisora.leaderboards.store import Leaderboard
 
-__all__ = ["columns_of_suite", "compare", "demo", "leaderboard", "open_leaderboard"]
+__all__ = ["columns_of_suite", "compare", "demo", "leaderboard", "open_leaderboard", "power"]
 
 _EXIT_FAILED = 1
 
@@ -78,7 +81,7 @@ def _published(suite: str, style: "Style", context: click.Context) -> str:
     from anisora.leaderboards.published.rendering import render_published
     from anisora.leaderboards.published.tables import published_table
 
-    unused = {"suite", "style", "published", "db"}
+    unused = {"suite", "style", "published", "db", "out"}
     given = [name for name, value in context.params.items() if name not in unused and value]
     if given:
         raise ConfigError(
@@ -86,6 +89,22 @@ def _published(suite: str, style: "Style", context: click.Context) -> str:
             "one of the two out."
         )
     return render_published(published_table(suite.partition("@")[0]), style)
+
+
+def _baselines(board: "Leaderboard", suite: str, columns: Sequence["Column | str"], out: Path, db: Path) -> list[str]:
+    """Return the run ids of the suite's degenerate baselines, after scoring those that are not there."""
+    from anisora.harness.stages.session import RunOptions
+    from anisora.leaderboards.baselines import add_baselines, baseline_runs
+
+    def told(line: str) -> None:
+        click.echo(line, err=True)
+
+    key = board.suite_key(suite)
+    metrics = [column if isinstance(column, str) else column.metric for column in columns]
+    options = RunOptions(out=out, workers=2, show_progress=True)
+    for model, reason in add_baselines(board, key, metrics, db, options, told=told).items():
+        told(f"{model} is left out: {reason}")
+    return baseline_runs(board, key)
 
 
 @click.group(cls=_ShowByDefault)
@@ -113,6 +132,18 @@ def leaderboard() -> None:
 @option(
     "--show-untrained", is_flag=True, help="Show runs of random weights among themselves; choose them with --models."
 )
+@option(
+    "--with-baselines",
+    is_flag=True,
+    help="Score frozen, cross-faded, panned, shuffled and warped clips, too, and show them apart.",
+)
+@option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Where runs of baselines go.",
+)
 @option("--published", is_flag=True, help="Show the rows that others report, as printed; needs no leaderboard.")
 @_database
 @click.pass_context
@@ -126,6 +157,8 @@ def show(
     sort_by: str | None,
     *,
     show_untrained: bool,
+    with_baselines: bool,
+    out: Path,
     published: bool,
     db: Path,
 ) -> None:
@@ -133,6 +166,7 @@ def show(
 
     \b
     anisora leaderboard show demo --format latex
+    anisora leaderboard show demo --models damage/freeze:severity=1,ground-truth --with-baselines
     anisora leaderboard show vbench-i2v-8 --published
     """
     from anisora.harness.errors import DataError, UnknownNameError
@@ -143,13 +177,16 @@ def show(
         click.echo(_published(suite, style, context), nl=False)
         return
     try:
-        table = open_leaderboard(db).build_table(
+        board, columns = open_leaderboard(db), columns_of_suite(suite, metrics)
+        baselines = _baselines(board, suite, columns, out, db) if with_baselines else []
+        table = board.build_table(
             suite,
-            columns_of_suite(suite, metrics),
-            models=models or (),
+            columns,
+            models=[*models, *baselines] if models else (),
             allow_diff=allow_diff,
             show_untrained=show_untrained,
             sort_by=sort_by,
+            baselines=baselines,
         )
     except (DataError, UnknownNameError) as error:
         name = suite.partition("@")[0]
@@ -192,6 +229,10 @@ def rebuild(runs: Path, db: Path) -> int:
     return _EXIT_FAILED if report.skipped else 0
 
 
+for _command in (bundle, add, withdraw, site):
+    leaderboard.add_command(_command)
+
+
 @click.command(cls=Command)
 @click.argument("suite")
 @click.argument("left")
@@ -222,6 +263,39 @@ def compare(
         raise ConfigError(f"`LEFT` and `RIGHT` both got {left!r}; expected two different systems or run ids.")
     compared = open_leaderboard(db).compare(suite, left, right, columns_of_suite(suite, metrics) if metrics else ())
     click.echo(render_comparison(compared, "json" if as_json else style), nl=False)
+
+
+@click.command(cls=Command)
+@click.argument("suite")
+@option("--metrics", callback=split_words, metavar="A,B", help="Columns; the suite's by default.")
+@option("--models", callback=split_words, metavar="A,B", help="Systems or run ids whose differences are read.")
+@option("--allow-diff", multiple=True, metavar="FIELD", help="Read runs that differ in a field, too.")
+@option(
+    "--power", "wanted", type=click.FloatRange(0.05, 1, min_open=True, max_open=True), default=0.8, show_default=True
+)
+@_database
+def power(
+    suite: str,
+    metrics: list[str] | None,
+    models: list[str] | None,
+    allow_diff: tuple[str, ...],
+    *,
+    wanted: float,
+    db: Path,
+) -> None:
+    r"""Tell the smallest gap between two systems that the items of a suite can show, and how many items a gap needs.
+
+    \b
+    anisora power demo
+    """
+    from anisora.leaderboards.power import power_of_columns, power_text
+
+    board = open_leaderboard(db)
+    table = board.build_table(suite, columns_of_suite(suite, metrics), models=models or (), allow_diff=allow_diff)
+    scores = {row.run_id: board.scores(row.run_id) for row in table.rows}
+    level = 0.95
+    found = power_of_columns(table, scores, power=wanted, level=level)
+    click.echo(power_text(table.suite_key, found, power=wanted, level=level), nl=False)
 
 
 @click.command(cls=Command)

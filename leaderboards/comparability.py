@@ -48,12 +48,15 @@ class FieldDifference:
         return any(record.run_id == other.run_id for _, records in self.groups[1:] for other in records)
 
 
-def field_differences(records: Sequence[RunRecord], metrics: Collection[str]) -> list[FieldDifference]:
+def field_differences(
+    records: Sequence[RunRecord], metrics: Collection[str], apart: Collection[str] = ()
+) -> list[FieldDifference]:
     """Return the fields in which runs differ, sorted by name.
 
     Args:
         records: The runs that are to share a table.
         metrics: The metrics shown. Fields of others, and of metrics that a run does not have, do not matter.
+        apart: Run ids that stand apart as ground truth does, and may differ in what it may.
     """
     found = []
     flat = {record.run_id: _flat(record, metrics) for record in records}
@@ -61,7 +64,8 @@ def field_differences(records: Sequence[RunRecord], metrics: Collection[str]) ->
         metric = _metric_of(name, metrics)
         groups: dict[str, tuple[Any, list[RunRecord]]] = {}
         for record in records:
-            if (record.reference and name in REFERENCE_EXEMPT) or (metric and metric not in record.protocol.metrics):
+            exempt = name in REFERENCE_EXEMPT and (record.reference or record.run_id in apart)
+            if exempt or (metric and metric not in record.protocol.metrics):
                 continue
             value = flat[record.run_id].get(name)
             groups.setdefault(canonical_json(value), (value, []))[1].append(record)
@@ -74,7 +78,9 @@ def field_differences(records: Sequence[RunRecord], metrics: Collection[str]) ->
 
 def reference_differences(reference: RunRecord, records: Sequence[RunRecord]) -> list[tuple[str, Any, Any]]:
     """Return (field, of ground truth, of most generated runs) for exempt fields that differ."""
-    generated = [record.protocol.fields for record in records if not record.reference]
+    generated = [
+        record.protocol.fields for record in records if not record.reference and record.run_id != reference.run_id
+    ]
     found = []
     for name in sorted(REFERENCE_EXEMPT):
         values = {canonical_json(fields.get(name)): fields.get(name) for fields in generated}
@@ -88,9 +94,18 @@ def reference_differences(reference: RunRecord, records: Sequence[RunRecord]) ->
 
 
 def check_comparable(
-    records: Sequence[RunRecord], metrics: Collection[str], allow_diff: Collection[str] = ()
+    records: Sequence[RunRecord],
+    metrics: Collection[str],
+    allow_diff: Collection[str] = (),
+    apart: Collection[str] = (),
 ) -> list[FieldDifference]:
     """Return the allowed differences between runs.
+
+    Args:
+        records: The runs that are to share a table.
+        metrics: The metrics shown.
+        allow_diff: Fields that may differ.
+        apart: As in ``field_differences``.
 
     Raises:
         RecordError: The runs are of several suites, or differ in a field that is not allowed to.
@@ -105,7 +120,7 @@ def check_comparable(
     for name in allow_diff:
         if name not in known:
             raise UnknownNameError("protocol field", name, known, f"The runs have: {', '.join(sorted(known))}.")
-    differences = field_differences(records, metrics)
+    differences = field_differences(records, metrics, apart)
     refused = [difference for difference in differences if difference.field not in allow_diff]
     if refused:
         raise RecordError(_refusal(refused))

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from anisora.harness.errors import RecordError
 from anisora.harness.record import RunRecord
 from anisora.harness.runfolder import ScoreRow
-from anisora.harness.statistics.multiplicity import holm
 from anisora.harness.statistics.paired_difference import PairedDifference, paired_difference
+from anisora.harness.statistics.power import PairedPower, paired_power
+from anisora.harness.statistics.sign_flips import max_t, paired_columns
 from anisora.leaderboards.comparability import REFERENCE_EXEMPT, run_label
 from anisora.leaderboards.pairing import Side, rows_by_metric, shared_clusters, values_of
 from anisora.leaderboards.selection import check_trained
@@ -39,7 +40,9 @@ class MetricComparison:
     """Left minus right; of the distances to the ground truth if ``by_distance``."""
     by_distance: bool
     corrected_p: float | None
-    """Holm's, over the metrics shown."""
+    """Of flipping the signs of clusters, corrected by max-T over the metrics shown; None where there is no interval."""
+    power: PairedPower
+    """The smallest gap that these items can show."""
     wins: int
     """Items where left is better; greater, where nothing says what is better."""
     losses: int
@@ -58,6 +61,8 @@ class Comparison:
     right_run: str
     level: float
     metrics: tuple[MetricComparison, ...]
+    method: str
+    """How the p values were made; empty where there are none."""
     protocol: tuple[tuple[str, Any, Any], ...]
     """(field, of left, of right) wherever the protocols differ; empty if they are one."""
     notes: tuple[str, ...]
@@ -73,9 +78,10 @@ def compare(
 ) -> Comparison:
     """Compare two runs of one suite by the items that both have scored.
 
-    Seeds are averaged within an item first; then every item counts once. Items of one side only are counted
-    and left out. P values are corrected for the number of metrics (Holm); a verdict is given where the
-    corrected one is below ``1 - level``. Differing protocols are not refused here but listed.
+    Seeds are averaged within an item first; then every item counts once. Items of one side only are counted and left
+    out. P values come from flipping the signs of clusters and are corrected for the metrics shown and their correlation
+    (max-T, Westfall and Young 1993); a verdict is given where the corrected one is below ``1 - level``. Differing
+    protocols are not refused here but listed.
 
     Args:
         left: Record and rows of a run.
@@ -100,8 +106,9 @@ def compare(
     made = columns_of(columns or _shared_metrics(*records), records)
     truth, notes = _usable_reference(reference, records, made)
     rows = [rows_by_metric(part) for part in (left[1], right[1], truth)]
-    metrics = [_compared(column, *(part.get(column.metric, []) for part in rows), level=level) for column in made]
-    corrected = holm([metric.difference.p_value for metric in metrics])
+    sides = {column.metric: _sides(column, *(part.get(column.metric, []) for part in rows)) for column in made}
+    metrics = [_compared(column, sides[column.metric], level=level) for column in made]
+    corrected = _corrected(metrics, sides)
     names = [record.spec.model for record in records]
     if names[0] == names[1]:
         names = [f"{record.spec.model} ({record.run_id})" for record in records]
@@ -115,8 +122,9 @@ def compare(
         level=level,
         metrics=tuple(
             replace(metric, corrected_p=p, verdict=_verdict(metric, p, 1 - level))
-            for metric, p in zip(metrics, corrected, strict=True)
+            for metric, p in zip(metrics, corrected.p_values, strict=True)
         ),
+        method=corrected.method,
         protocol=tuple((field, mine, theirs) for field, (mine, theirs) in differing.items()),
         notes=tuple(notes),
     )
@@ -153,33 +161,68 @@ def _usable_reference(
     return reference[1], []
 
 
-def _compared(
-    column: TableColumn,
-    left: Sequence[ScoreRow],
-    right: Sequence[ScoreRow],
-    truth: Sequence[ScoreRow],
-    *,
-    level: float,
-) -> MetricComparison:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sides:
+    """The values of one metric, {item: value}."""
+
+    left: Mapping[str, float]
+    right: Mapping[str, float]
+    tested: tuple[Mapping[str, float], Mapping[str, float]]
+    """What is compared: the values, or their distances to the ground truth."""
+    by_distance: bool
+    clusters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Corrected:
+    p_values: tuple[float | None, ...]
+    method: str
+
+
+def _sides(
+    column: TableColumn, left: Sequence[ScoreRow], right: Sequence[ScoreRow], truth: Sequence[ScoreRow]
+) -> _Sides:
     mine, theirs, true = (values_of(rows) for rows in (left, right, truth))
-    clusters = shared_clusters(left, right)
-    shared = sorted(mine.keys() & theirs.keys())
     by_distance = column.direction == "reference" and bool(true)
-    if by_distance:
-        compared = paired_difference(_distances(mine, true), _distances(theirs, true), clusters, level)
-    else:
-        compared = paired_difference(mine, theirs, clusters, level)
-    lower_is_better = by_distance or column.direction == "lower"
+    return _Sides(
+        left=mine,
+        right=theirs,
+        tested=(_distances(mine, true), _distances(theirs, true)) if by_distance else (mine, theirs),
+        by_distance=by_distance,
+        clusters=shared_clusters(left, right),
+    )
+
+
+def _compared(column: TableColumn, sides: _Sides, *, level: float) -> MetricComparison:
+    compared = paired_difference(*sides.tested, sides.clusters, level)
+    shared = sorted(sides.left.keys() & sides.right.keys())
+    lower_is_better = sides.by_distance or column.direction == "lower"
     return MetricComparison(
         column=column,
-        left=_mean(mine, shared),
-        right=_mean(theirs, shared),
+        left=_mean(sides.left, shared),
+        right=_mean(sides.right, shared),
         difference=compared,
-        by_distance=by_distance,
+        by_distance=sides.by_distance,
         corrected_p=None,
+        power=paired_power(*sides.tested, sides.clusters, level=level),
         wins=compared.losses if lower_is_better else compared.wins,
         losses=compared.wins if lower_is_better else compared.losses,
         verdict="no interval",
+    )
+
+
+def _corrected(metrics: Sequence[MetricComparison], sides: Mapping[str, _Sides]) -> _Corrected:
+    """Test all metrics that have an interval as one family."""
+    able = [metric.column.metric for metric in metrics if metric.difference.p_value is not None]
+    if not able:
+        return _Corrected(p_values=(None,) * len(metrics), method="")
+    pairs = [{name: sides[name].tested[side] for name in able} for side in (0, 1)]
+    clusters = {item: cluster for name in able for item, cluster in sides[name].clusters.items()}
+    family = max_t(paired_columns(*pairs), clusters)
+    adjusted = {test.name: test.adjusted_p for test in family.tests}
+    return _Corrected(
+        p_values=tuple(adjusted.get(metric.column.metric) for metric in metrics),
+        method=family.method,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from anisora.leaderboards.demo import DemoResult
 from anisora.leaderboards.effects import Effect, EffectMatrix
-from anisora.leaderboards.footnotes import STAR
+from anisora.leaderboards.footnotes import STAR, TIED
 from anisora.leaderboards.published.agreement import agreement_with_people, finding
 from anisora.leaderboards.published.rendering import render_published
 from anisora.leaderboards.published.tables import published_tables
@@ -64,9 +64,9 @@ def table_text(table: LeaderboardTable) -> str:
         name, _, settings = row.model.partition(":")
         values, intervals = [name], [f"  {settings}" if settings else ""]
         for column, cell in zip(table.columns, row.cells, strict=True):
-            star = STAR if cell.above_reference else " "
-            values.append("" if cell.value is None else column.format(cell.value) + star)
-            intervals.append(f"{interval_text(column, cell)} ".lstrip(" "))
+            mark = f"{TIED * cell.tied}{STAR * cell.above_reference}".ljust(2)
+            values.append("" if cell.value is None else column.format(cell.value) + mark)
+            intervals.append(f"{interval_text(column, cell)}  ".lstrip(" "))
         scored, items = row.coverage
         return [[*values, f"{scored}/{items}"], [*intervals, ""]]
 

@@ -10,7 +10,10 @@ from anisora.leaderboards.words import Words
 if TYPE_CHECKING:
     from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn
 
-__all__ = ["STAR", "footnotes_of"]
+__all__ = ["STAR", "TIED", "footnotes_of", "tie_footnote"]
+
+TIED = "≈"
+"""Marks a value that is not distinguishable from the best of its column."""
 
 STAR = "★"
 """Marks a generated value that is better than the ground truth's."""
@@ -25,9 +28,16 @@ def footnotes_of(
         *_coverage(table, words),
         *_marks(table, words),
         *(_dagger(index, difference, words) for index, difference in enumerate(differences)),
-        *_ground_truth(selection, words),
+        *_apart(table, selection, words),
         *_left_out(selection, words),
     )
+
+
+def tie_footnote(table: "LeaderboardTable", words: Words) -> tuple[str, ...]:
+    """Return the footnote of the tie groups, if there are any."""
+    if not any(cell.rank_low is not None for _, _, cell in _cells(table)):
+        return ()
+    return (words("footnote_tied", mark=TIED),)
 
 
 def _cells(table: "LeaderboardTable") -> "Iterable[tuple[Row, TableColumn, Cell]]":
@@ -103,14 +113,20 @@ def _dagger(index: int, difference: FieldDifference, words: Words) -> str:
     )
 
 
-def _ground_truth(selection: Selection, words: Words) -> list[str]:
+def _apart(table: "LeaderboardTable", selection: Selection, words: Words) -> list[str]:
     notes = []
+    apart = {row.run_id for row in table.rows if row.baseline}
+    if apart:
+        notes.append(words("footnote_baselines"))
+    systems = [record for record in selection.shown if record.run_id not in apart]
+    differing: dict[str, None] = {}
     for record in selection.shown:
-        if record.reference:
-            for field, mine, theirs in reference_differences(record, selection.shown):
+        if record.reference or record.run_id in apart:
+            key = "footnote_ground_truth" if record.reference else "footnote_baseline_field"
+            for field, mine, theirs in reference_differences(record, systems):
                 left, right = shortened(mine, theirs)
-                notes.append(words("footnote_ground_truth", field=field, mine=left, theirs=right))
-    return notes
+                differing[words(key, field=field, mine=left, theirs=right)] = None
+    return [*notes, *differing]
 
 
 def _left_out(selection: Selection, words: Words) -> list[str]:

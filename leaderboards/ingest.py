@@ -1,7 +1,7 @@
 """The statements that put runs into a leaderboard and read them back, and the search for run folders."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from anisora.harness.errors import RecordError, UnknownNameError
 from anisora.harness.failpoints import failpoint
 from anisora.harness.record import RunRecord
 from anisora.harness.runfolder import RunFolder, ScoreRow, sha256_of_file
+from anisora.leaderboards.submissions.status import Submission
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,9 +20,12 @@ __all__ = [
     "find_run_folders",
     "insert_run",
     "parsed_record",
+    "put_submission",
     "replace_all",
     "rows_of",
     "stored_record",
+    "stored_scores",
+    "stored_submissions",
 ]
 
 
@@ -56,6 +60,45 @@ def parsed_record(run_id: str, text: str) -> RunRecord:
             f"Run `{run_id}` in the leaderboard has a record that cannot be read: "
             f'{str(error).splitlines()[0]}. Run "anisora leaderboard rebuild".'
         ) from error
+
+
+def stored_scores(connection: "Connection", run_id: str, metrics: Collection[str] | None = None) -> list[ScoreRow]:
+    """Return the rows of a run, sorted by metric, item and seed, without their parts; all metrics by default."""
+    columns = ("item_id", "seed", "cluster", "metric", "metric_version", "value", "weight", "status", "note")
+    rows = rows_of(
+        connection,
+        "SELECT item_id, seed, cluster, metric, metric_version, value, weight, status, note "
+        "FROM score WHERE run_id = $run AND ($all OR list_contains($metrics, metric)) "
+        "ORDER BY metric, item_id, seed",
+        {"run": run_id, "all": metrics is None, "metrics": sorted(metrics or [""])},
+    )
+    return [ScoreRow(**dict(zip(columns, row, strict=True)), parts={}) for row in rows]
+
+
+def stored_submissions(connection: "Connection") -> dict[str, Submission]:
+    """Return {run id: what is known of it}; runs that were made here and stand are absent."""
+    columns = ("run_id", "status", "note", "date", "sha256", "withdrawn", "reason")
+    rows = rows_of(
+        connection, "SELECT run_id, status, note, date, sha256, withdrawn, reason FROM submission ORDER BY run_id"
+    )
+    return {str(row[0]): Submission(**dict(zip(columns, row, strict=True))) for row in rows}
+
+
+def put_submission(connection: "Connection", submission: Submission) -> None:
+    """Store what is known of a run in the place of what was."""
+    connection.execute("DELETE FROM submission WHERE run_id = ?", [submission.run_id])
+    connection.execute(
+        "INSERT INTO submission (run_id, status, note, date, sha256, withdrawn, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            submission.run_id,
+            submission.status,
+            submission.note,
+            submission.date,
+            submission.sha256,
+            submission.withdrawn,
+            submission.reason,
+        ],
+    )
 
 
 def delete_run(connection: "Connection", run_id: str) -> None:
@@ -158,7 +201,7 @@ def find_run_folders(runs: Path) -> tuple[list[Path], list[Path]]:
 def replace_all(
     connection: "Connection", runs: Path, folders: Sequence[Path]
 ) -> tuple[tuple[str, ...], tuple[tuple[Path, str], ...]]:
-    """Empty the tables and fill them from run folders.
+    """Empty the tables and fill them from run folders; runs that came as a bundle have none, and stay.
 
     Returns:
         The ids of the runs added, and the folders that cannot be trusted, each with the reason.
@@ -166,9 +209,12 @@ def replace_all(
     Raises:
         RecordError: Not one folder can be read; the transaction is to be rolled back.
     """
-    for statement in ("DELETE FROM score", "DELETE FROM result", "DELETE FROM run"):
-        connection.execute(statement)
+    for table in ("score", "result", "run"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE run_id NOT IN (SELECT run_id FROM submission WHERE sha256 IS NOT NULL)"  # noqa: S608
+        )
     failpoint("ingest.after_delete")
+    submitted = {str(run_id): str(record) for run_id, record in rows_of(connection, "SELECT run_id, record FROM run")}
     added: dict[str, Path] = {}
     skipped: list[tuple[Path, str]] = []
     for folder in folders:
@@ -177,6 +223,10 @@ def replace_all(
         except RecordError as error:
             skipped.append((folder, str(error)))
             continue
+        if record.run_id in submitted:
+            if record.results != parsed_record(record.run_id, submitted[record.run_id]).results:
+                skipped.append((folder, f"Run `{record.run_id}` came as a bundle, with other results."))
+            continue
         if record.run_id in added:
             first = added[record.run_id]
             if record.results != RunFolder(first).read_record().results:  # the same run made twice says the same
@@ -184,7 +234,7 @@ def replace_all(
             continue
         insert_run(connection, record, scores, str(folder.resolve()))
         added[record.run_id] = folder
-    if not added:
+    if not added and skipped:
         raise RecordError(
             f"None of the {len(folders)} runs in `{runs}` can be read; the leaderboard was left as it is. "
             f"The first: {skipped[0][1]}"

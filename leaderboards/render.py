@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, get_args
 from anisora.harness.errors import ConfigError
 from anisora.leaderboards.comparability import shortened
 from anisora.leaderboards.compare import Comparison, MetricComparison
-from anisora.leaderboards.footnotes import STAR
+from anisora.leaderboards.footnotes import STAR, TIED
 from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn, tidy_rows
 from anisora.leaderboards.typeset import csv_text, latex, markdown, markdown_grid, text_grid
 
@@ -47,7 +47,9 @@ def _name(table: LeaderboardTable, row: Row) -> str:
 
 
 def _number(column: TableColumn, cell: Cell) -> str:
-    return _MISSING if cell.value is None else column.format(cell.value) + (STAR if cell.above_reference else "")
+    if cell.value is None:
+        return _MISSING
+    return column.format(cell.value) + (TIED if cell.tied else "") + (STAR if cell.above_reference else "")
 
 
 def _interval(column: TableColumn, cell: Cell) -> str:
@@ -71,11 +73,6 @@ def _header(table: LeaderboardTable) -> list[str]:
     return ["Model", *(f"{column.header} {column.arrow}".rstrip() for column in table.columns), "Items"]
 
 
-def _groups(table: LeaderboardTable) -> list[list[Row]]:
-    generated = [row for row in table.rows if not row.reference]
-    return [generated, [row for row in table.rows if row.reference]]
-
-
 def _text(table: LeaderboardTable) -> str:
     def cells(row: Row) -> list[str]:
         made = [
@@ -93,7 +90,7 @@ def _text(table: LeaderboardTable) -> str:
         ]
         return [_name(table, row), *made, _coverage(row)]
 
-    groups = [[cells(row) for row in group] for group in _groups(table)]
+    groups = [[cells(row) for row in group] for group in table.groups]
     best = ["* best in its column."] if any(cell.best for row in table.rows for cell in row.cells) else []
     return _lines(table.title, "", *text_grid(_header(table), groups), "", *best, *table.footnotes)
 
@@ -109,11 +106,13 @@ def _markdown(table: LeaderboardTable) -> str:
         name = markdown(_name(table, row))
         return [f"*{name}*" if row.reference else name, *made, _coverage(row)]
 
-    # Markdown knows no rule inside a table: an empty row stands between the systems and the ground truth.
-    generated, truth = ([cells(row) for row in group] for group in _groups(table))
+    # Markdown knows no rule inside a table: an empty row stands between the systems and what is apart from them.
     header = [markdown(cell) for cell in _header(table)]
-    apart = [[""] * len(header)] if generated and truth else []
-    grid = markdown_grid(header, [*generated, *apart, *truth])
+    lines: list[list[str]] = []
+    for group in table.groups:
+        lines += [[""] * len(header)] if lines else []
+        lines += [cells(row) for row in group]
+    grid = markdown_grid(header, lines)
     return _lines(f"### {markdown(table.title)}", "", *grid, "", *(f"- {markdown(note)}" for note in table.footnotes))
 
 
@@ -127,7 +126,7 @@ def _latex(table: LeaderboardTable) -> str:
             made.append(rf"{number} {{\tiny {latex(small)}}}" if small else number)
         return rf"{' & '.join([latex(_name(table, row)), *made, _coverage(row)])} \\"
 
-    generated, truth = _groups(table)
+    first, *others = table.groups
     return _lines(
         "% needs \\usepackage{booktabs}",
         r"\begin{table}",
@@ -137,9 +136,8 @@ def _latex(table: LeaderboardTable) -> str:
         r"\toprule",
         rf"{' & '.join(latex(cell) for cell in _header(table))} \\",
         r"\midrule",
-        *(line(row) for row in generated),
-        *([r"\midrule"] if generated and truth else []),
-        *(line(row) for row in truth),
+        *(line(row) for row in first),
+        *(text for group in others for text in (r"\midrule", *(line(row) for row in group))),
         r"\bottomrule",
         r"\end{tabular}",
         *(rf"\par{{\footnotesize {latex(note)}}}" for note in table.footnotes),
@@ -191,7 +189,8 @@ def _comparison_header(comparison: Comparison) -> list[str]:
         comparison.right,
         "Difference",
         f"{100 * comparison.level:g} % interval",
-        "p (Holm)",
+        "Detectable",
+        "p (max-T)",
         "Better/worse/equal",
         "Items",
         "Verdict",
@@ -217,6 +216,7 @@ def _comparison_row(metric: MetricComparison) -> list[str]:
         number(metric.right),
         number(estimate.value),
         interval,
+        number(metric.power.minimum_detectable_effect),
         _p_text(metric.corrected_p),
         f"{metric.wins}/{metric.losses}/{found.ties}",
         items,
@@ -234,8 +234,15 @@ def _comparison_notes(comparison: Comparison) -> list[str]:
     metrics = comparison.metrics
     notes = [
         "Difference: left minus right over the items that both scored, seeds averaged, each item counting "
-        f"once. Intervals are of one metric each; p is corrected for {len(metrics)}."
+        f"once. Intervals are of one metric each; p is corrected for {len(metrics)}.",
+        *([f"p: {comparison.method}, step-down max-T."] if comparison.method else []),
     ]
+    powers = [metric.power for metric in metrics if metric.power.minimum_detectable_effect is not None]
+    if powers:
+        notes.append(
+            "Detectable: the smallest true difference that these items show with probability "
+            f"{powers[0].power:g}; what is smaller was not to be expected here."
+        )
     distances = [metric.column.header for metric in metrics if metric.by_distance]
     if distances:
         notes.append(f"→ {', '.join(distances)}: the difference is of distances to the ground truth; less is better.")
@@ -289,6 +296,7 @@ def _tidy_metric(comparison: Comparison, metric: MetricComparison) -> dict[str, 
         "standard_error": estimate.standard_error,
         "p": found.p_value,
         "corrected_p": metric.corrected_p,
+        "minimum_detectable_effect": metric.power.minimum_detectable_effect,
         "better": metric.wins,
         "worse": metric.losses,
         "equal": found.ties,

@@ -1,4 +1,4 @@
--- The leaderboard is derived from run folders: nothing is kept here that they do not hold.
+-- The leaderboard is derived from run folders and bundles: only the table submission holds what they do not.
 
 CREATE TABLE schema_version (version INTEGER NOT NULL);
 
@@ -54,10 +54,21 @@ CREATE TABLE score (
     note           VARCHAR NOT NULL
 );
 
--- The newest run that did not fail, of each model under each protocol.
+-- Of runs that came as a bundle, or were withdrawn; a run without a row was made here.
+CREATE TABLE submission (
+    run_id    VARCHAR PRIMARY KEY,
+    status    VARCHAR NOT NULL,       -- local, reported, re-scored, verified
+    note      VARCHAR NOT NULL,       -- who checked it and how
+    date      VARCHAR NOT NULL,       -- of the status, ISO 8601, UTC
+    sha256    VARCHAR,                -- of the bundle; null for a run made here
+    withdrawn VARCHAR,                -- when, ISO 8601, UTC; null while the run stands
+    reason    VARCHAR NOT NULL        -- why it was withdrawn
+);
+
+-- The newest run that did not fail and was not withdrawn, of each model under each protocol.
 CREATE VIEW latest AS
 SELECT * FROM run
-WHERE status <> 'failed'
+WHERE status <> 'failed' AND run_id NOT IN (SELECT run_id FROM submission WHERE withdrawn IS NOT NULL)
 QUALIFY row_number() OVER (PARTITION BY suite_key, model, protocol_digest ORDER BY finished DESC, run_id DESC) = 1;
 
 -- One line per model and metric, of the newest runs.

@@ -1,10 +1,10 @@
 """The leaderboard: finished runs in one DuckDB file, derived from run folders and rebuildable from them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from anisora.harness.errors import RecordError, UnknownNameError
 from anisora.harness.failpoints import failpoint
@@ -12,22 +12,32 @@ from anisora.harness.record import RunRecord
 from anisora.harness.runfolder import RunFolder, ScoreRow
 from anisora.leaderboards.compare import Comparison, compare
 from anisora.leaderboards.database import Database
+from anisora.leaderboards.footnotes import tie_footnote
 from anisora.leaderboards.ingest import (
     delete_run,
     find_run_folders,
     insert_run,
     parsed_record,
+    put_submission,
     replace_all,
     rows_of,
     stored_record,
+    stored_scores,
+    stored_submissions,
 )
+from anisora.leaderboards.submissions.publishable import content_digest
+from anisora.leaderboards.submissions.status import Submission, withdrawn_note
 from anisora.leaderboards.table import ColumnChoice, LeaderboardTable, build_table, tidy_rows
+from anisora.leaderboards.ties import with_ties
+from anisora.leaderboards.words import Words
 
 if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection as Connection
 
-__all__ = ["DuckDBLogger", "Leaderboard", "RebuildReport"]
+__all__ = ["DuckDBLogger", "Leaderboard", "RebuildReport", "SubmitOutcome"]
+
+SubmitOutcome = Literal["added", "same", "restated"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +107,8 @@ class Leaderboard:
             delete_run(connection, record.run_id)
             failpoint("ingest.after_delete")
             insert_run(connection, record, scores, str(folder))
+            # What was said of a bundle does not hold for rows that were made here; that it was withdrawn does.
+            connection.execute("DELETE FROM submission WHERE run_id = ? AND withdrawn IS NULL", [record.run_id])
 
         self._database.write(work)
 
@@ -110,8 +122,72 @@ class Leaderboard:
         def work(connection: "Connection") -> None:
             stored_record(connection, run_id)
             delete_run(connection, run_id)
+            connection.execute("DELETE FROM submission WHERE run_id = ?", [run_id])
 
         self._database.write(work)
+
+    def submit(self, record: RunRecord, scores: Sequence[ScoreRow], submission: Submission) -> SubmitOutcome:
+        """Store a run that came as a bundle, unless it is there already, in one transaction.
+
+        Args:
+            record: Its record, which may name no place of this machine.
+            scores: Its rows.
+            submission: What is said of it. ``reported`` leaves a run that is there as it is.
+
+        Returns:
+            ``added``; ``same`` where the very run is there; ``restated`` where it is there and got another status.
+
+        Raises:
+            RecordError: There is a run of this id with other content, or it was withdrawn.
+        """
+        return self._database.write(lambda connection: _submitted(connection, record, scores, submission))
+
+    def withdraw(self, run_id: str, *, reason: str, date: str) -> None:
+        """Mark a run as withdrawn: it is kept, and stands in no table.
+
+        Args:
+            run_id: The run.
+            reason: Why, as told on the board.
+            date: ISO 8601, UTC.
+
+        Raises:
+            RecordError: It was withdrawn before.
+            UnknownNameError: There is no such run.
+        """
+
+        def work(connection: "Connection") -> None:
+            stored_record(connection, run_id)
+            known = stored_submissions(connection).get(run_id, Submission(run_id=run_id))
+            if known.withdrawn is not None:
+                raise RecordError(
+                    f"Run `{run_id}` was withdrawn on {known.withdrawn[:10]} ({known.reason}); there is nothing to do."
+                )
+            put_submission(connection, replace(known, withdrawn=date, reason=reason))
+
+        self._database.write(work)
+
+    def restate(self, submission: Submission) -> None:
+        """Store what is known of a run in the place of what was.
+
+        Raises:
+            UnknownNameError: There is no such run.
+        """
+
+        def work(connection: "Connection") -> None:
+            stored_record(connection, submission.run_id)
+            put_submission(connection, submission)
+
+        self._database.write(work)
+
+    def submissions(self) -> dict[str, Submission]:
+        """Return {run id: where its numbers come from} of all runs."""
+
+        def work(connection: "Connection") -> dict[str, Submission]:
+            known = stored_submissions(connection)
+            ids = [str(run_id) for (run_id,) in rows_of(connection, "SELECT run_id FROM run ORDER BY run_id")]
+            return {run_id: known.get(run_id, Submission(run_id=run_id)) for run_id in ids}
+
+        return self._database.read(work)
 
     def rebuild(self, runs: Path) -> RebuildReport:
         """Forget everything and read all finished run folders below ``runs`` again, in one transaction.
@@ -158,28 +234,10 @@ class Leaderboard:
         Raises:
             UnknownNameError: There is no such run.
         """
-        columns = (
-            "item_id",
-            "seed",
-            "cluster",
-            "metric",
-            "metric_version",
-            "value",
-            "weight",
-            "status",
-            "note",
-        )
 
         def work(connection: "Connection") -> list[ScoreRow]:
             stored_record(connection, run_id)
-            rows = rows_of(
-                connection,
-                "SELECT item_id, seed, cluster, metric, metric_version, value, weight, status, note "
-                "FROM score WHERE run_id = $run AND ($all OR list_contains($metrics, metric)) "
-                "ORDER BY metric, item_id, seed",
-                {"run": run_id, "all": metrics is None, "metrics": sorted(metrics or [""])},
-            )
-            return [ScoreRow(**dict(zip(columns, row, strict=True)), parts={}) for row in rows]
+            return stored_scores(connection, run_id, metrics)
 
         return self._database.read(work)
 
@@ -224,12 +282,15 @@ class Leaderboard:
         return newest[0]
 
     def find(self, suite_key: str, name: str) -> RunRecord:
-        """Return the run a user means: by its id, or the newest run of a model that did not fail.
+        """Return the run a user means: by its id, or the newest run of a model that neither failed nor was withdrawn.
 
         Raises:
             UnknownNameError: The suite has no such run or model.
         """
-        return _named(self.runs(suite_key), suite_key, name)
+        return _named(self.runs(suite_key), suite_key, name, self._withdrawn())
+
+    def _withdrawn(self) -> dict[str, Submission]:
+        return {run_id: known for run_id, known in self.submissions().items() if known.withdrawn is not None}
 
     def build_table(
         self,
@@ -242,6 +303,7 @@ class Leaderboard:
         show_untrained: bool = False,
         sort_by: str | None = None,
         language: str = "en",
+        baselines: Collection[str] = (),
     ) -> LeaderboardTable:
         """Build the table of a suite; see ``table.build_table`` for the arguments and the rules.
 
@@ -254,10 +316,19 @@ class Leaderboard:
             show_untrained: Show runs of random weights, and no others.
             sort_by: The metric that orders the rows, best first; by name when left out.
             language: Of the footnotes: ``en`` or ``zh``.
+            baselines: Run ids of degenerate baselines, which stand apart.
         """
         key = self.suite_key(suite)
-        return build_table(
-            self.runs(key),
+        records, withdrawn = self.runs(key), self._withdrawn()
+        gone = [record.run_id for record in records if record.run_id in withdrawn]
+        for run_id in gone:
+            if run_id in models or len(gone) == len(records):
+                raise RecordError(
+                    f"Run `{run_id}` was withdrawn on {str(withdrawn[run_id].withdrawn)[:10]} "
+                    f"({withdrawn[run_id].reason}) and stands in no table; choose others."
+                )
+        table = build_table(
+            [record for record in records if record.run_id not in withdrawn],
             columns,
             title=title,
             models=models,
@@ -265,7 +336,12 @@ class Leaderboard:
             show_untrained=show_untrained,
             sort_by=sort_by,
             language=language,
+            baselines=baselines,
         )
+        notes = [withdrawn_note(len(gone), language)] if gone else []
+        ranked = with_ties(table, {row.run_id: self.scores(row.run_id) for row in table.rows})
+        ties = tie_footnote(ranked, Words(language))
+        return replace(ranked, footnotes=(*ranked.footnotes, *ties, *notes))
 
     def table(
         self,
@@ -312,9 +388,10 @@ class Leaderboard:
             level: Coverage of the intervals; 1 - level is the family-wise error of the verdicts.
         """
         key = self.suite_key(suite)
-        records = self.runs(key)
-        pair = [_named(records, key, name) for name in (left, right)]
-        truths = [record for record in records if record.reference and record.status != "failed"]
+        records, withdrawn = self.runs(key), self._withdrawn()
+        pair = [_named(records, key, name, withdrawn) for name in (left, right)]
+        standing = (record for record in records if record.status != "failed" and record.run_id not in withdrawn)
+        truths = [record for record in standing if record.reference]
         newest = max(truths, key=_age, default=None)
         sides = [(record, self.scores(record.run_id)) for record in pair]
         reference = None if newest is None else (newest, self.scores(newest.run_id))
@@ -341,11 +418,40 @@ def _age(record: RunRecord) -> tuple[str, str]:
     return record.finished, record.run_id
 
 
-def _named(records: Sequence[RunRecord], suite_key: str, name: str) -> RunRecord:
+def _submitted(
+    connection: "Connection", record: RunRecord, scores: Sequence[ScoreRow], submission: Submission
+) -> SubmitOutcome:
+    run_id = record.run_id
+    known = stored_submissions(connection).get(run_id, Submission(run_id=run_id))
+    if known.withdrawn is not None:
+        raise RecordError(
+            f"Run `{run_id}` was withdrawn on {known.withdrawn[:10]} ({known.reason}); score the clips again under "
+            "another model name to submit them anew."
+        )
+    there = rows_of(connection, "SELECT record FROM run WHERE run_id = ?", [run_id])
+    if not there:
+        insert_run(connection, record, scores, "")
+        put_submission(connection, submission)
+        return "added"
+    plain = sorted((replace(row, parts={}) for row in scores), key=lambda row: row.key)
+    stored = parsed_record(run_id, there[0][0])
+    if content_digest(stored) != content_digest(record) or plain != stored_scores(connection, run_id):
+        raise RecordError(
+            f"Run `{run_id}` is on the board with other content (finished {stored.finished}, the bundle's "
+            f"{record.finished}); expected the same rows and results; withdraw the one there, or score under another "
+            "model name."
+        )
+    if submission.status in ("reported", known.status):
+        return "same"
+    put_submission(connection, replace(submission, sha256=known.sha256))
+    return "restated"
+
+
+def _named(records: Sequence[RunRecord], suite_key: str, name: str, withdrawn: Collection[str] = ()) -> RunRecord:
     by_id = next((record for record in records if record.run_id == name), None)
     if by_id is not None:
         return by_id
-    whole = [record for record in records if record.status != "failed"]
+    whole = [record for record in records if record.status != "failed" and record.run_id not in withdrawn]
     found = max((record for record in whole if record.spec.model == name), key=_age, default=None)
     if found is None:
         known = sorted({record.spec.model for record in whole})

@@ -107,6 +107,11 @@ class Cell:
     """Planned, of which ``scored`` have a value."""
     clusters: int = 0
     best: bool = False
+    tied: bool = False
+    """Not distinguishable from the best of its column."""
+    rank_low: int | None = None
+    """The best rank that the paired tests leave open; None where there is none."""
+    rank_high: int | None = None
     above_reference: bool = False
     """Better than the ground truth, which deserves suspicion."""
 
@@ -121,6 +126,8 @@ class Row:
     protocol_digest: str
     finished: str
     reference: bool = False
+    baseline: bool = False
+    """A degenerate baseline that stands apart."""
     untrained: str | None = None
     daggers: tuple[str, ...] = ()
     """Protocol fields in which the run differs from most."""
@@ -144,10 +151,18 @@ class LeaderboardTable:
     suite_key: str
     columns: tuple[TableColumn, ...]
     rows: tuple[Row, ...]
-    """Ground truth comes last."""
+    """Ground truth comes last, baselines before it."""
     daggers: tuple[tuple[str, str], ...]
     """(protocol field, mark) of the differences that were allowed."""
     footnotes: tuple[str, ...]
+
+    @property
+    def groups(self) -> tuple[tuple[Row, ...], ...]:
+        """Return the rows of systems, of degenerate baselines and of ground truth, without empty groups."""
+        systems = tuple(row for row in self.rows if not (row.reference or row.baseline))
+        baselines = tuple(row for row in self.rows if row.baseline and not row.reference)
+        truth = tuple(row for row in self.rows if row.reference)
+        return tuple(group for group in (systems, baselines, truth) if group)
 
     def marks(self, row: Row) -> str:
         """Return the daggers of a row."""
@@ -164,6 +179,7 @@ def build_table(
     show_untrained: bool = False,
     sort_by: str | None = None,
     language: str = "en",
+    baselines: Collection[str] = (),
 ) -> LeaderboardTable:
     """Build the table of one suite.
 
@@ -182,6 +198,8 @@ def build_table(
         show_untrained: Show runs of random weights, and no others.
         sort_by: The metric that orders the rows, best first; by name when left out.
         language: Of the footnotes: ``en`` or ``zh``.
+        baselines: Run ids of degenerate baselines: apart like ground truth, never best, and free to differ in the
+            fields of ``REFERENCE_EXEMPT``.
 
     Raises:
         ConfigError: The language is not known.
@@ -192,14 +210,17 @@ def build_table(
     selection = select_runs(records, metrics, models=models, show_untrained=show_untrained)
     shown = selection.shown
     made = columns_of(columns or metrics, shown)
-    differences = check_comparable(shown, metrics, allow_diff)
-    rows = tuple(_row(record, made, differences) for record in shown)
+    differences = check_comparable(shown, metrics, allow_diff, baselines)
+    rows = tuple(
+        replace(_row(record, made, differences), baseline=record.run_id in baselines and not record.reference)
+        for record in shown
+    )
     rows = _marked(rows, made)
     if sort_by is not None:
         rows = _sorted_by(rows, made, sort_by)
     elif not models:
         rows = tuple(sorted(rows, key=lambda row: (row.reference, row.model, row.finished, row.run_id)))
-    rows = tuple(sorted(rows, key=lambda row: row.reference))
+    rows = tuple(sorted(rows, key=lambda row: (row.reference, row.baseline)))
     table = LeaderboardTable(
         title=title or shown[0].suite_key,
         suite_key=shown[0].suite_key,
@@ -303,11 +324,14 @@ def _marked(rows: tuple[Row, ...], columns: Sequence[TableColumn]) -> tuple[Row,
             for index, row in enumerate(rows)
             if not row.reference and (rank := _badness(column, row.cells[at].value, truth)) is not None
         }
-        best = min(rank.values(), default=None) if len(rank) > 1 else None
+        rivals = [badness for index, badness in rank.items() if not rows[index].baseline]
+        best = min(rivals, default=None) if len(rivals) > 1 else None
         limit = None if column.direction == "reference" else _badness(column, truth, truth)
         for index, badness in rank.items():
             above = limit is not None and badness < limit and _same_items(rows[index].cells[at], reference)
-            cells[index][at] = replace(cells[index][at], best=badness == best, above_reference=above)
+            cells[index][at] = replace(
+                cells[index][at], best=badness == best and not rows[index].baseline, above_reference=above
+            )
     return tuple(replace(row, cells=tuple(mine)) for row, mine in zip(rows, cells, strict=True))
 
 
@@ -354,6 +378,7 @@ def _tidy(table: LeaderboardTable, row: Row, column: TableColumn, cell: Cell) ->
         "model": row.model,
         "run_id": row.run_id,
         "reference": row.reference,
+        "baseline": row.baseline,
         "untrained": row.untrained,
         "metric": column.metric,
         "header": column.header,
@@ -371,6 +396,9 @@ def _tidy(table: LeaderboardTable, row: Row, column: TableColumn, cell: Cell) ->
         "errors": cell.errors,
         "clusters": cell.clusters,
         "best": cell.best,
+        "tied": cell.tied,
+        "rank_low": cell.rank_low,
+        "rank_high": cell.rank_high,
         "above_reference": cell.above_reference,
         "differs_in": " ".join(row.daggers),
         "protocol_digest": row.protocol_digest,

@@ -32,6 +32,7 @@ _LATEX: Final = {
     "↓": r"$\downarrow$",
     "→": r"$\rightarrow$",
     "★": r"$\star$",
+    "≈": r"$\approx$",
     "†": r"\dag{}",
     "‡": r"\ddag{}",
     "§": r"\S{}",

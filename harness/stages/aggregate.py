@@ -11,7 +11,7 @@ from anisora.harness.statistics.clustered_mean import clustered_mean
 
 __all__ = ["aggregate", "item_values"]
 
-AGGREGATION = "mean over seeds, then weighted mean over items; cluster-robust t interval"
+AGGREGATION = "mean over seeds, then weighted mean over items; cluster-robust t interval (CR2)"
 """The protocol's ``aggregation`` field."""
 
 

@@ -1,1 +1,1 @@
-"""What a number over clips is worth: intervals, differences, corrections. Pure functions."""
+"""What a number over clips is worth: intervals, tests, corrections, ranks, power. Pure functions."""

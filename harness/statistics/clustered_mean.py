@@ -6,16 +6,22 @@ units. Sums are exactly rounded (``math.fsum``), so that the order of rows canno
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from anisora.harness.errors import MetricError
+from anisora.harness.statistics.cluster_variance import ClusterSums, cluster_variance, t_quantile
 
-__all__ = ["MIN_CLUSTERS", "Estimate", "clustered_mean"]
+__all__ = ["MIN_CLUSTERS", "Estimate", "Item", "checked_items", "cluster_sums", "clustered_mean", "without_interval"]
 
 MIN_CLUSTERS = 6
 """Below this number of clusters a cluster-robust interval does not hold its level, and none is given."""
 
 _METHOD = "clustered t"
+
+Item = tuple[float, str, float]
+"""Value, cluster and weight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,8 @@ class Estimate:
     count: int
     """Items that entered."""
     clusters: int
+    degrees: float | None = None
+    """Degrees of freedom of Student's t behind the interval; None where there is none."""
 
 
 def clustered_mean(
@@ -45,10 +53,10 @@ def clustered_mean(
 ) -> Estimate:
     """Estimate a weighted mean with an interval that allows for clusters.
 
-    The mean is ``m = sum(w y) / sum(w)``. Its variance is the linearised one of a ratio of cluster totals,
-    ``G / (G - 1) * sum_c (sum_{i in c} w_i (y_i - m))^2 / sum(w)^2``, and the interval takes Student's t
-    with ``G - 1`` degrees of freedom (Liang and Zeger 1986; Miller 2024, arXiv 2411.00640). Items of weight
-    zero do not enter.
+    The mean is ``m = sum(w y) / sum(w)``. Its variance is the bias-reduced cluster-robust one (CR2) and the interval
+    takes Student's t with Satterthwaite's degrees of freedom, lowered where the clusters are skewed; see
+    ``cluster_variance`` for the formulas and their sources. Clusters of equal size with symmetrical means have the
+    classical t interval with ``G - 1`` degrees of freedom. Items of weight zero do not enter.
 
     Args:
         values: One finite number an item.
@@ -63,47 +71,73 @@ def clustered_mean(
         >>> clustered_mean([1.0, 2.0, 3.0], ["a", "b", "c"]).value
         2.0
     """
-    kept = _checked(values, clusters, weights, level)
-    total = math.fsum(weight for _, _, weight in kept)
-    if not kept or total == 0:
-        return _without_interval(None, None, level=level, note="nothing was scored", count=0, clusters=0)
-    mean = math.fsum(weight * value for value, _, weight in kept) / total
-    residuals: dict[str, list[float]] = {}
+    kept = checked_items(values, clusters, weights, level)
+    found = without_interval(kept, level)
+    if found.degrees is None or found.value is None or found.standard_error is None:
+        return found
+    half = t_quantile(level, found.degrees) * found.standard_error
+    return replace(found, low=found.value - half, high=found.value + half, method=_METHOD)
+
+
+def cluster_sums(kept: Sequence[Item], mean: float) -> ClusterSums:
+    """Return the sums of each cluster about a mean; in an order that neither rows nor names decide."""
+    members: dict[str, list[tuple[float, float]]] = {}
     for value, cluster, weight in kept:
-        residuals.setdefault(cluster, []).append(weight * (value - mean))
-    groups = len(residuals)
-    error = None
-    if groups > 1:
-        squares = math.fsum(math.fsum(part) ** 2 for part in residuals.values())
-        error = math.sqrt(groups / (groups - 1) * squares) / total
-    if error is None or groups < MIN_CLUSTERS:
-        plural = "" if groups == 1 else "s"
-        note = f"{groups} cluster{plural}; an interval needs {MIN_CLUSTERS}"
-        return _without_interval(mean, error, level=level, note=note, count=len(kept), clusters=groups)
-    half = _t_quantile(level, groups - 1) * error
-    return Estimate(
-        value=mean,
-        standard_error=error,
-        low=mean - half,
-        high=mean + half,
-        level=level,
-        method=_METHOD,
-        note="",
-        count=len(kept),
-        clusters=groups,
+        members.setdefault(cluster, []).append((weight, value - mean))
+    rows = sorted(
+        (
+            math.fsum(weight * residual for weight, residual in member),
+            math.fsum(weight for weight, _ in member),
+            math.fsum(weight**2 for weight, _ in member),
+            float(len(member)),
+            math.fsum(residual for _, residual in member),
+            math.fsum(residual**2 for _, residual in member),
+        )
+        for member in members.values()
+    )
+    score, weight, squared_weight, count, residual, squared_residual = np.array(rows, np.float64).T
+    return ClusterSums(
+        weight=weight,
+        squared_weight=squared_weight,
+        count=count,
+        score=score,
+        residual=residual,
+        squared_residual=squared_residual,
     )
 
 
-def _checked(
+def without_interval(kept: Sequence[Item], level: float) -> Estimate:
+    """Return mean, standard error and degrees of freedom; without degrees, and with a note, where there are too few."""
+    total = math.fsum(weight for _, _, weight in kept)
+    if not kept or total == 0:
+        return _bare(None, None, level=level, note="nothing was scored", count=0, clusters=0)
+    mean = math.fsum(weight * value for value, _, weight in kept) / total
+    groups = len({cluster for _, cluster, _ in kept})
+    error, degrees = None, None
+    if groups > 1:
+        found = cluster_variance(cluster_sums(kept, mean))
+        error, degrees = math.sqrt(found.variance), float(found.degrees)
+    plural = "" if groups == 1 else "s"
+    note = f"{groups} cluster{plural}; an interval needs {MIN_CLUSTERS}" if groups < MIN_CLUSTERS else ""
+    bare = _bare(mean, error, level=level, note=note, count=len(kept), clusters=groups)
+    return bare if note else replace(bare, degrees=degrees)
+
+
+def checked_items(
     values: Sequence[float], clusters: Sequence[str], weights: Sequence[float] | None, level: float
-) -> list[tuple[float, str, float]]:
+) -> list[Item]:
+    """Return the items that enter.
+
+    Raises:
+        MetricError: Lengths differ, or a number is not finite or out of range.
+    """
     if not 0 < level < 1:
         raise MetricError(f"`level` got {level!r}; expected a number between 0 and 1, such as 0.95.")
     if weights is None:
         weights = [1.0] * len(values)
     if not len(values) == len(clusters) == len(weights):
         raise MetricError(
-            f"`clustered_mean` got {len(values)} values, {len(clusters)} clusters and {len(weights)} "
+            f"`values` got {len(values)} values, {len(clusters)} clusters and {len(weights)} "
             "weights; expected one of each an item."
         )
     kept = []
@@ -120,9 +154,7 @@ def _checked(
     return kept
 
 
-def _without_interval(
-    value: float | None, error: float | None, *, level: float, note: str, count: int, clusters: int
-) -> Estimate:
+def _bare(value: float | None, error: float | None, *, level: float, note: str, count: int, clusters: int) -> Estimate:
     return Estimate(
         value=value,
         standard_error=error,
@@ -134,9 +166,3 @@ def _without_interval(
         count=count,
         clusters=clusters,
     )
-
-
-def _t_quantile(level: float, degrees: int) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, 0.5 + level / 2))

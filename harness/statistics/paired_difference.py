@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from anisora.harness.errors import MetricError
+from anisora.harness.statistics.cluster_variance import two_sided_p
 from anisora.harness.statistics.clustered_mean import Estimate, clustered_mean
 
 __all__ = ["PairedDifference", "paired_difference"]
@@ -39,7 +40,7 @@ def paired_difference(
     """Compare two systems item by item.
 
     Items that only one side has are counted and left out. The interval and the p value (two-sided
-    cluster-robust t with ``G - 1`` degrees of freedom) are those of the mean of the differences.
+    cluster-robust t) are those of ``clustered_mean`` of the differences.
 
     Args:
         left: {item: finite value}.
@@ -69,10 +70,6 @@ def paired_difference(
 
 def _two_sided_p(estimate: Estimate) -> float | None:
     """Return the p value of a mean of zero, where there is an interval."""
-    if estimate.value is None or estimate.standard_error is None or estimate.low is None:
+    if estimate.value is None or estimate.standard_error is None or estimate.degrees is None:
         return None
-    if estimate.standard_error == 0:
-        return 1.0 if estimate.value == 0 else 0.0
-    from scipy.special import stdtr
-
-    return float(2 * stdtr(estimate.clusters - 1, -abs(estimate.value / estimate.standard_error)))
+    return two_sided_p(estimate.value, estimate.standard_error, estimate.degrees)

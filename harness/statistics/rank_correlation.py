@@ -23,8 +23,10 @@ __all__ = [
     "PairwiseAccuracy",
     "RankCorrelation",
     "calibrated_pairwise_accuracy",
+    "calibrated_preference_accuracy",
     "kendall",
     "pairwise_accuracy",
+    "preference_accuracy",
     "smallest_exact_p",
     "spearman",
 ]
@@ -304,6 +306,71 @@ def calibrated_pairwise_accuracy(people: Sequence[float], metric: Sequence[float
         1.0
     """
     told, differences = _pairs(people, metric)
+    return _counted(told, differences, _calibrated(told, differences))
+
+
+def preference_accuracy(
+    preferences: Sequence[int], differences: Sequence[float], *, tie_threshold: float = 0.0
+) -> PairwiseAccuracy:
+    """Count in how many judged pairs a metric prefers what people prefer.
+
+    For data of chosen pairs, such as VideoGen-RewardBench (Liu et al. 2025, arXiv 2501.13918), where no item has a
+    score of its own. ``without_ties`` leaves out the pairs that people call ties, as its "accuracy without ties" does;
+    ``with_ties`` counts three answers, as its "accuracy with ties" does, for which it calibrates the threshold.
+
+    Args:
+        preferences: 1 where people prefer the first of a pair, -1 the second, 0 for a tie.
+        differences: Finite score of the first less that of the second.
+        tie_threshold: The metric calls a tie what differs by this or less, in its own unit; at least 0.
+
+    Raises:
+        MetricError: Lengths differ, a preference is none of these, a number is not finite, or the threshold is below 0.
+
+    Example:
+        >>> preference_accuracy([1, -1, 0], [0.5, -0.1, 0.05], tie_threshold=0.1).with_ties
+        0.6666666666666666
+    """
+    if not (math.isfinite(tie_threshold) and tie_threshold >= 0):
+        raise MetricError(f"`tie_threshold` got {tie_threshold!r}; expected a finite number of at least 0.")
+    told, found = _judged(preferences, differences)
+    return _counted(told, found, tie_threshold)
+
+
+def calibrated_preference_accuracy(preferences: Sequence[int], differences: Sequence[float]) -> PairwiseAccuracy:
+    """Count judged pairs with the tie threshold that makes ``with_ties`` largest.
+
+    The threshold is found as by ``calibrated_pairwise_accuracy`` and is fitted to these very pairs as well.
+
+    Args:
+        preferences: 1 where people prefer the first of a pair, -1 the second, 0 for a tie.
+        differences: Finite score of the first less that of the second.
+
+    Raises:
+        MetricError: Lengths differ, a preference is none of these, or a number is not finite.
+
+    Example:
+        >>> calibrated_preference_accuracy([1, -1, 0], [0.5, -0.1, 0.05]).with_ties
+        1.0
+    """
+    told, found = _judged(preferences, differences)
+    return _counted(told, found, _calibrated(told, found))
+
+
+def _judged(preferences: Sequence[int], differences: Sequence[float]) -> tuple[_Integers, _Floats]:
+    if len(preferences) != len(differences):
+        raise MetricError(
+            f"`preferences` has {len(preferences)} values and `differences` {len(differences)}; expected one a pair."
+        )
+    for at, (preference, difference) in enumerate(zip(preferences, differences, strict=True)):
+        if preference not in (-1, 0, 1):
+            raise MetricError(f"`preferences[{at}]` got {preference!r}; expected 1, -1 or 0.")
+        if not math.isfinite(difference):
+            raise MetricError(f"`differences[{at}]` got {float(difference)!r}; expected a finite number.")
+    return np.asarray(preferences, np.int64), np.asarray(differences, np.float64)
+
+
+def _calibrated(told: _Integers, differences: _Floats) -> float:
+    """Return the smallest threshold for which most pairs agree, ties included."""
     sizes = np.abs(differences)
     order = np.argsort(sizes, kind="stable")
     # What one more tie changes: it becomes right where people tie, and stops being right where both agreed.
@@ -313,7 +380,7 @@ def calibrated_pairwise_accuracy(people: Sequence[float], metric: Sequence[float
     totals = np.concatenate([[0], np.cumsum(gains)])
     is_last = np.append(thresholds[1:] != thresholds[:-1], True)  # a threshold takes all pairs of its size along
     best = int(np.argmax(np.where(is_last, totals, -len(sizes) - 1)))
-    return _counted(told, differences, float(thresholds[best]))
+    return float(thresholds[best])
 
 
 def _pairs(people: Sequence[float], metric: Sequence[float]) -> tuple[_Integers, _Floats]:

@@ -226,6 +226,7 @@ def _board_cell(
         "key": "" if cell.value is None else repr(cell.value * column.scale),
         "text": None if cell.value is None else column.format(cell.value),
         "best": cell.best,
+        "tied": cell.tied,
         "star": cell.above_reference,
         "bar": bar,
         "truth": None if truth is None else place(truth),

@@ -183,6 +183,7 @@ PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "docs/damages.md": empty,
     "docs/published.md": empty,
     "docs/report.md": None,
+    "docs/submissions.md": None,
     "docs/suites/demo.md": empty,
 }
 """Where the commands of each page run; those of README.zh.md are those of README.md."""

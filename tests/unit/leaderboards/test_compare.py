@@ -1,9 +1,11 @@
+from itertools import product
+from math import sqrt
+
 import numpy as np
 import pytest
 from records import make_record, make_run, make_scores
 
 from anisora.harness.errors import RecordError, UnknownNameError
-from anisora.harness.statistics.multiplicity import holm
 from anisora.harness.statistics.paired_difference import paired_difference
 from anisora.leaderboards.compare import Comparison, MetricComparison, compare
 from anisora.leaderboards.pairing import Side
@@ -65,11 +67,61 @@ def test_p_values_are_corrected_over_the_metrics_shown() -> None:
     left = side("alpha", {name: drawn(at, 0.52) for at, name in enumerate(names)})
     right = side("beta", {name: drawn(at + 10, 0.5) for at, name in enumerate(names)})
     found = compare(left, right)
-    assert [metric.corrected_p for metric in found.metrics] == holm(
-        [metric.difference.p_value for metric in found.metrics]
-    )
-    alone = only(compare(left, right, ["ssim"]))
-    assert alone.corrected_p == alone.difference.p_value
+    corrected = [metric.corrected_p for metric in found.metrics]
+    alone = [only(compare(left, right, [name])).corrected_p for name in names]
+    assert corrected == pytest.approx(by_all_flips(left, right, names), abs=1e-12)
+    assert alone == pytest.approx([by_all_flips(left, right, (name,))[0] for name in names], abs=1e-12)
+    assert all(many >= one for many, one in zip(corrected, alone, strict=True))
+    assert max(corrected) > max(alone) or max(corrected) == pytest.approx(max(alone))
+    assert found.method == "exact over 4096 sign flips of clusters"
+
+
+def by_all_flips(left: Side, right: Side, names: tuple[str, ...]) -> list[float]:
+    """Correct by step-down max-T the slow way: all flips of twelve clusters, one statistic at a time."""
+    values = [{(row.metric, row.item_id): row.value for row in rows} for _, rows in (left, right)]
+    cluster = {row.item_id: row.cluster for row in left[1]}
+    clusters = sorted(set(cluster.values()))
+
+    members = {group: [item for item in ITEMS if cluster[item] == group] for group in clusters}
+    sums = {
+        name: {
+            group: sum(values[0][name, item] - values[1][name, item] for item in members[group]) for group in clusters
+        }
+        for name in names
+    }
+
+    def statistic(name: str, sign: dict[str, float]) -> float:
+        total = len(ITEMS)
+        mean = sum(sign[group] * sums[name][group] for group in clusters) / total
+        variance = sum(
+            (sign[group] * sums[name][group] - mean * len(members[group])) ** 2 / (1 - len(members[group]) / total)
+            for group in clusters
+        )
+        return abs(mean) * total / sqrt(variance)
+
+    found = {name: statistic(name, dict.fromkeys(clusters, 1.0)) for name in names}
+    order = sorted(names, key=lambda name: -found[name])
+    counts = dict.fromkeys(names, 0)
+    for signs in product((1.0, -1.0), repeat=len(clusters)):
+        flipped = {name: statistic(name, dict(zip(clusters, signs, strict=True))) for name in names}
+        for place, name in enumerate(order):
+            counts[name] += max(flipped[rest] for rest in order[place:]) >= found[name] * (1 - 1e-9)
+    p_values, largest = {}, 0.0
+    for name in order:
+        largest = max(largest, counts[name] / 2 ** len(clusters))
+        p_values[name] = largest
+    return [p_values[name] for name in names]
+
+
+def test_the_smallest_detectable_gap_falls_with_the_spread_of_the_differences() -> None:
+    left = side("alpha", {"sharpness": drawn(1, 0.52), "ssim": {item: 0.5 + at / 1e4 for at, item in enumerate(ITEMS)}})
+    right = side("beta", {"sharpness": drawn(2, 0.5), "ssim": dict.fromkeys(ITEMS, 0.5)})
+    wide, narrow = (metric.power.minimum_detectable_effect for metric in compare(left, right).metrics)
+    assert wide is not None
+    assert narrow is not None
+    assert wide > 10 * narrow > 0
+    estimate = compare(left, right).metrics[0].difference.estimate
+    assert 2 * estimate.standard_error < wide < 5 * estimate.standard_error
 
 
 def test_seeds_are_averaged_within_an_item_first() -> None:

@@ -19,6 +19,7 @@ CHOSEN_WHEN_DRAWN = {
     "column.direction": set(get_args(Direction)),
     "breakdown.name": {"label", "style"},
     "example.kind + '_item'": {f"{kind}_item" for kind in KINDS},
+    "result.direction": {"higher", "lower", "reference"},
     "'kind_' + entry.kind": {f"kind_{kind}" for kind in ("metric", "weights", "model", "items")},
 }
 """{expression that gives a key: every key that it can give}"""

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from anisora.harness.errors import MetricError
+from anisora.harness.statistics.cluster_variance import degrees_of_sizes
 from anisora.harness.statistics.clustered_mean import MIN_CLUSTERS, clustered_mean
-from anisora.harness.statistics.multiplicity import holm
+from anisora.harness.statistics.multiplicity import benjamini_hochberg, holm
 from anisora.harness.statistics.paired_difference import paired_difference
 
 
@@ -47,61 +48,100 @@ def test_residuals_are_summed_within_a_cluster_before_they_are_squared() -> None
     assert found.standard_error == pytest.approx(math.sqrt(1.2 * 8) / 12, rel=1e-14)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_it_equals_the_cluster_sandwich_of_weighted_least_squares(seed: int) -> None:
+def dense_estimate(values: list[float], labels: list[str], weights: list[float]) -> tuple[float, float, float]:
+    """Return mean, CR2 standard error and degrees of freedom, with matrices over items."""
+    response, total = np.array(values), sum(weights)
+    loading = np.array(weights) / total
+    mean = float(loading @ response)
+    residual = response - mean
+    groups = [np.array([other == label for other in labels]) for label in sorted(set(labels))]
+    maker = np.eye(len(values)) - np.outer(np.ones(len(values)), loading)  # residuals of the responses
+
+    pairs = sum(member.sum() * (member.sum() - 1) for member in groups)
+    products = sum(residual[member].sum() ** 2 - (residual[member] ** 2).sum() for member in groups)
+    correlation = min(1, max(0, products / pairs / (residual**2).mean())) if pairs else 0.0
+    same = np.array([[a == b for b in labels] for a in labels], float)
+    assumed = (1 - correlation) * np.eye(len(values)) + correlation * same
+
+    parts, columns = [], []
+    for member in groups:
+        row = np.where(member, loading, 0.0)
+        factor = (row @ row) / (row @ maker @ maker.T @ row)  # unbiased for independent items of one variance
+        parts.append(math.sqrt(factor) * row @ residual)
+        columns.append(math.sqrt(factor) * row @ maker)
+    covariance = np.array(columns) @ assumed @ np.array(columns).T
+    degrees = np.trace(covariance) ** 2 / (covariance**2).sum()
+    scores = [np.where(member, loading, 0.0) @ residual for member in groups]
+    squared_skewness = sum(score**3 for score in scores) ** 2 / sum(score**2 for score in scores) ** 3
+    z = stats.norm.ppf(0.975)
+    cost = (z**2 - 1) * (z**2 + 3) / 18 * 4 / (z**2 + 1)
+    return mean, math.sqrt(sum(part**2 for part in parts)), 1 / (1 / degrees + cost * squared_skewness)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_it_equals_the_matrices_it_is_short_for(seed: int, is_weighted: bool) -> None:
     values, labels, weights = drawn(seed, clusters=9, per_cluster=7)
-    # Weighted least squares on a constant: (X'WX)^-1 (sum_g X_g'W_g u_g u_g'W_g X_g) (X'WX)^-1 G/(G-1).
-    design, response, scale = np.ones((len(values), 1)), np.array(values), np.diag(weights)
-    bread = np.linalg.inv(design.T @ scale @ design)
-    beta = bread @ design.T @ scale @ response
-    residual = response - design @ beta
-    meat = np.zeros((1, 1))
+    kept = sorted(np.random.default_rng(seed).choice(len(values), 45, replace=False).tolist())
+    values, labels, weights = ([part[at] for at in kept] for part in (values, labels, weights))
+    if not is_weighted:
+        weights = [1.0] * len(values)
+    mean, error, degrees = dense_estimate(values, labels, weights)
+    found = clustered_mean(values, labels, weights)
+    assert (found.value, found.standard_error, found.degrees) == pytest.approx((mean, error, degrees), rel=1e-9)
+    assert (found.low, found.high) == pytest.approx(stats.t.interval(0.95, degrees, loc=mean, scale=error), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_weights_it_is_the_bias_reduced_sandwich_of_bell_and_mccaffrey(seed: int) -> None:
+    values, labels, _ = drawn(seed, clusters=8, per_cluster=6)
+    values, labels = values[seed + 5 :], labels[seed + 5 :]  # clusters of unequal size
+    design = np.ones((len(values), 1))
+    bread = np.linalg.inv(design.T @ design)
+    residual = np.array(values) - np.mean(values)
+    meat = 0.0
     for label in set(labels):
         member = np.array([other == label for other in labels])
-        score = design[member].T @ scale[np.ix_(member, member)] @ residual[member]
-        meat += np.outer(score, score)
-    variance = bread @ meat @ bread * 9 / 8
-    found = clustered_mean(values, labels, weights)
-    assert found.value == pytest.approx(beta[0], rel=1e-12)
-    assert found.standard_error == pytest.approx(math.sqrt(variance[0, 0]), rel=1e-12)
-    assert (found.low, found.high) == pytest.approx(
-        stats.t.interval(0.95, 8, loc=beta[0], scale=math.sqrt(variance[0, 0])), rel=1e-9
-    )
+        hat = design[member] @ bread @ design[member].T
+        size, vectors = np.linalg.eigh(np.eye(int(member.sum())) - hat)
+        assert size.min() > 0
+        adjusted = vectors @ np.diag(size**-0.5) @ vectors.T @ residual[member]
+        meat += float((design[member].T @ adjusted)[0]) ** 2
+    assert clustered_mean(values, labels).standard_error == pytest.approx(math.sqrt(meat) * bread[0, 0], rel=1e-10)
 
 
-def test_single_item_clusters_give_the_classical_t_interval() -> None:
-    values, _, _ = drawn(1, clusters=12, per_cluster=1)
+def test_symmetrical_single_item_clusters_give_the_classical_t_interval() -> None:
+    half = [0.3, 1.1, 2.4, 0.9, 3.2, 1.7]
+    values = [2 + value for value in half] + [2 - value for value in half]
     found = clustered_mean(values, [str(at) for at in range(12)], level=0.9)
     assert found.standard_error == pytest.approx(standard.stdev(values) / math.sqrt(12), rel=1e-12)
+    assert found.degrees == pytest.approx(11)
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
     assert (found.low, found.high) == pytest.approx(tuple(expected), rel=1e-9)
 
 
-@pytest.mark.parametrize(("clusters", "per_cluster"), [(6, 20), (12, 12), (77, 4)])
-def test_the_interval_covers_the_truth_as_often_as_it_says(clusters: int, per_cluster: int) -> None:
-    generator = np.random.default_rng(20260101)
-    covered = 0
-    labels = [f"c{at // per_cluster}" for at in range(clusters * per_cluster)]
-    replications = 2000 if clusters < 20 else 1000
-    shape = (replications, clusters)
-    effects = np.repeat(generator.normal(0, math.sqrt(0.2), shape), per_cluster, axis=1)
-    values = 0.7 + effects + generator.normal(0, math.sqrt(0.8), (replications, clusters * per_cluster))
-    if clusters < 20:
-        # The same formula on all replications at once; one of them is checked against the function.
-        means = values.mean(axis=1)
-        sums = (values - means[:, None]).reshape(replications, clusters, per_cluster).sum(axis=2)
-        error = np.sqrt(clusters / (clusters - 1) * (sums**2).sum(axis=1)) / values.shape[1]
-        half = stats.t.ppf(0.975, clusters - 1) * error
-        first = clustered_mean(values[0].tolist(), labels)
-        assert (first.low, first.high) == pytest.approx((means[0] - half[0], means[0] + half[0]))
-        covered = int((abs(means - 0.7) <= half).sum())
-    else:
-        for row in values:
-            found = clustered_mean(row.tolist(), labels)
-            assert found.low is not None
-            assert found.high is not None
-            covered += found.low <= 0.7 <= found.high
-    assert 0.93 <= covered / replications <= 0.97
+def test_skewed_clusters_have_the_classical_error_and_fewer_degrees_of_freedom() -> None:
+    values = [0.99, 0.98, 0.99, 0.97, 0.98, 0.99, 0.99, 0.52]
+    found = clustered_mean(values, list("abcdefgh"))
+    assert found.standard_error == pytest.approx(standard.stdev(values) / math.sqrt(8), rel=1e-12)
+    assert found.degrees is not None
+    assert 1 < found.degrees < 3
+    mirrored = clustered_mean([1 - value for value in values], list("abcdefgh"))
+    assert mirrored.degrees == pytest.approx(found.degrees)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.2, 1.0])
+def test_the_degrees_of_sizes_are_those_of_unskewed_samples(correlation: float) -> None:
+    assert degrees_of_sizes([7] * 9, correlation) == pytest.approx(8)
+    sizes = [30, 10, 12, 25, 10, 18]
+    share = np.array(sizes) / sum(sizes)
+    # The definition: degrees of a chi-square with the mean and the variance of the estimate, by simulation.
+    generator = np.random.default_rng(0)
+    spread = np.sqrt(correlation + (1 - correlation) / np.array(sizes))
+    means = generator.normal(0, 1, (400_000, 6)) * spread
+    estimate = (share**2 / (1 - share) * (means - means @ share[:, None]) ** 2).sum(axis=1)
+    expected = 2 * estimate.mean() ** 2 / estimate.var()
+    assert degrees_of_sizes(sizes, correlation) == pytest.approx(expected, rel=0.02)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 12))
@@ -183,9 +223,11 @@ def test_a_paired_difference_of_single_item_clusters_is_the_paired_t_test() -> N
         {item: item for item in items},
     )
     expected = stats.ttest_rel(left, right)
-    assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9)
-    interval = expected.confidence_interval()
-    assert (found.estimate.low, found.estimate.high) == pytest.approx(tuple(interval), rel=1e-9)
+    assert found.estimate.value / found.estimate.standard_error == pytest.approx(expected.statistic, rel=1e-9)
+    # Chance skewness costs degrees of freedom: the p value is that of the t test at those it has.
+    assert 15 < found.estimate.degrees < 19
+    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(expected.statistic), found.estimate.degrees), rel=1e-9)
+    assert found.p_value == pytest.approx(expected.pvalue, rel=0.05)
     assert found.wins == int((left > right).sum())
     assert (found.wins + found.losses, found.ties, found.items) == (20, 0, 20)
 
@@ -247,6 +289,25 @@ def test_an_item_without_a_cluster_is_named() -> None:
 
 def test_holm_corrects_the_textbook_example() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_benjamini_hochberg_equals_its_definition(p_values: list[float]) -> None:
+    ordered = sorted(p_values)
+    count = len(p_values)
+    expected = [
+        min(count * other / (at + 1) for at, other in enumerate(ordered) if other >= value) for value in p_values
+    ]
+    found = benjamini_hochberg([None, *p_values])
+    assert found[0] is None
+    assert found[1:] == pytest.approx([min(1, value) for value in expected], rel=1e-12)
+
+
+def test_benjamini_hochberg_of_no_test_is_none_and_refuses_what_is_no_p_value() -> None:
+    assert benjamini_hochberg([]) == []
+    assert benjamini_hochberg([None]) == [None]
+    with pytest.raises(MetricError, match=r"`p_values\[1\]` got 2.0"):
+        benjamini_hochberg([0.5, 2.0])
 
 
 def test_holm_leaves_out_tests_that_were_not_made() -> None:
