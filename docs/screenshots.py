@@ -21,6 +21,7 @@ from anisora.leaderboards.demo import SUITE
 from anisora.leaderboards.demo_report import published_section
 from anisora.leaderboards.report.data import gather
 from anisora.leaderboards.report.write import write_report
+from anisora.leaderboards.site.write import write_site
 from anisora.leaderboards.store import Leaderboard
 from anisora.leaderboards.words import Words
 
@@ -107,6 +108,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         save_photograph(window.locator("#sheet").screenshot(), "demo-clips.jpg")
         save(opened(browser, english, _PHONE).screenshot(), "report-phone.png")
         save(opened(browser, chinese, _DESKTOP).screenshot(), "report-chinese.png")
+        site = write_site(Leaderboard.open(runs / "leaderboard.duckdb"), Path(folder) / "site")
+        window = opened(browser, site, _DESKTOP)
+        window.locator("main a").first.click()
+        window.wait_for_load_state("load")
+        save(window.screenshot(), "site.png")
         browser.close()
     return 0
 

@@ -72,6 +72,9 @@ class RunSpec(_Strict):
     dtype: str = "float32"
     limit: int | None = None
     labels: list[str] | None = None
+    subset: int | None = None
+    """Items drawn by label to stand for the whole suite."""
+    subset_seed: int = 0
 
 
 class MetricResult(_Strict):
@@ -170,6 +173,8 @@ class RunRecord(_Strict):
     """True for ground truth: shown apart, never bold."""
     items: int
     """Items planned; coverage is told against it."""
+    population: dict[str, int] | None = None
+    """Of a subset: {stratum: items of the whole suite}, which its results estimate."""
     missing: list[str] = []
     """Planned items that have no clip."""
     excluded: dict[str, str] = {}

@@ -31,6 +31,7 @@ from anisora.harness.protocols import Dataset, GenerationSettings
 from anisora.harness.record import digest_of
 from anisora.harness.registry import Spec, registry
 from anisora.harness.runfolder import sha256_of_file
+from anisora.harness.statistics.subset import stratified_sample
 from anisora.harness.types import Sample
 
 __all__ = [
@@ -40,9 +41,11 @@ __all__ = [
     "Suite",
     "SuiteCounts",
     "describe",
+    "draw_subset",
     "load_samples",
     "load_suite",
     "samples_fingerprint",
+    "strata_of",
     "validate_suite",
 ]
 
@@ -350,6 +353,25 @@ def validate_suite(suite: Suite) -> None:
         registry("metrics").target(metric)
     for model in (*suite.systems, *((suite.reference,) if suite.reference else ())):
         registry("models").target(Spec.parse(model).name)
+
+
+def strata_of(suite: Suite, samples: Sequence[Sample]) -> dict[str, str]:
+    """Return {item: stratum} for drawing a subset: its label where labels are clusters, else one stratum for all."""
+    return {sample.id: (sample.label or "") if suite.cluster == "label" else "" for sample in samples}
+
+
+def draw_subset(suite: Suite, samples: Sequence[Sample], size: int, seed: int) -> list[Sample]:
+    """Draw items so that every stratum has its share, in the order of the suite.
+
+    Raises:
+        ConfigError: There are not so many items.
+    """
+    if not 1 <= size <= len(samples):
+        raise ConfigError(
+            f"`--subset` got {size!r}; suite {suite.name!r} has {len(samples)} items; draw 1 to that many."
+        )
+    drawn = set(stratified_sample(strata_of(suite, samples), size, seed))
+    return [sample for sample in samples if sample.id in drawn]
 
 
 def load_samples(suite: Suite, *, limit: int | None = None, labels: Sequence[str] | None = None) -> list[Sample]:

@@ -98,7 +98,7 @@ def _aggregates(run: RunFolder, record: RunRecord) -> Iterator[Change]:
             continue
         infos[result.metric] = metrics.create(result.metric).info
     try:
-        recomputed = {result.metric: result for result in aggregate(run.read_scores(), infos)}
+        recomputed = {result.metric: result for result in aggregate(run.read_scores(), infos, record.population)}
     except (RecordError, ValueError, KeyError, TypeError) as error:
         yield Change(what="row", name=run.scores_path.name, detail=f"cannot be read: {error}")
         return

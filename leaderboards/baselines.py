@@ -31,7 +31,7 @@ BASELINES: Final[tuple[str, ...]] = (
 def is_baseline(record: RunRecord) -> bool:
     """Tell whether a run is one of BASELINES at severity 1, over all items of its suite."""
     spec = Spec.parse(record.spec.model_spec)
-    whole = record.spec.limit is None and not record.spec.labels
+    whole = record.spec.limit is None and not record.spec.labels and record.spec.subset is None
     return whole and spec.name in BASELINES and spec.args.get("severity", 1) == 1
 
 
@@ -59,7 +59,8 @@ def add_baselines(
     Returns:
         {baseline: why it cannot be run}, such as for want of a ground truth.
     """
-    records = board.runs(suite_key)
+    withdrawn = _withdrawn(board)
+    records = [record for record in board.runs(suite_key) if record.run_id not in withdrawn]
     wanted = metrics or sorted({result.metric for record in records for result in record.results})
     newest = max(records, key=lambda record: (record.finished, record.run_id))
     source = newest.spec.suite_source or newest.spec.suite
@@ -84,13 +85,18 @@ def add_baselines(
 
 
 def baseline_runs(board: Leaderboard, suite_key: str) -> list[str]:
-    """Return the newest finished run of each baseline that a leaderboard has, in the order of BASELINES."""
+    """Return the newest run of each baseline that neither failed nor was withdrawn, in the order of BASELINES."""
     newest: dict[str, RunRecord] = {}
+    withdrawn = _withdrawn(board)
     for record in board.runs(suite_key):
-        if record.status != "failed" and is_baseline(record):
+        if record.status != "failed" and is_baseline(record) and record.run_id not in withdrawn:
             name = Spec.parse(record.spec.model_spec).name
             newest[name] = max(newest.get(name, record), record, key=lambda found: (len(found.results), found.finished))
     return [newest[model].run_id for model in BASELINES if model in newest]
+
+
+def _withdrawn(board: Leaderboard) -> set[str]:
+    return {run_id for run_id, known in board.submissions().items() if known.withdrawn is not None}
 
 
 def _has(record: RunRecord, model: str, metrics: Sequence[str]) -> bool:

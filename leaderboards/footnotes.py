@@ -92,6 +92,8 @@ def _marks(table: "LeaderboardTable", words: Words) -> list[str]:
     if any(column.direction == "reference" for column in table.columns):
         known = any(row.reference for row in table.rows)
         notes.append(words("footnote_reference" if known else "footnote_reference_absent"))
+    if any(row.subset for row in table.rows):
+        notes.append(words("footnote_subset"))
     if any(row.untrained is not None for row in table.rows):
         notes.append(words("footnote_untrained"))
     return notes

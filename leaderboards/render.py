@@ -43,7 +43,8 @@ def render(table: LeaderboardTable, style: Style = "text") -> str:
 
 def _name(table: LeaderboardTable, row: Row) -> str:
     untrained = "" if row.untrained is None else " [UNTRAINED]"
-    return f"{row.model}{table.marks(row)}{untrained}"
+    subset = f" [SUBSET {row.subset}]" if row.subset else ""
+    return f"{row.model}{table.marks(row)}{subset}{untrained}"
 
 
 def _number(column: TableColumn, cell: Cell) -> str:

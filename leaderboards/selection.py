@@ -87,7 +87,11 @@ def _named(records: Sequence[RunRecord], models: Sequence[str]) -> list[RunRecor
 
 def _over_all_items(records: Sequence[RunRecord]) -> list[RunRecord]:
     """Leave out runs over a part of a suite, unless there are no others; those asked for by name are not left out."""
-    whole = [record for record in records if record.spec.limit is None and not record.spec.labels]
+    whole = [
+        record
+        for record in records
+        if record.spec.limit is None and not record.spec.labels and record.spec.subset is None
+    ]
     return whole or list(records)
 
 

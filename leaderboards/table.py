@@ -129,6 +129,8 @@ class Row:
     baseline: bool = False
     """A degenerate baseline that stands apart."""
     untrained: str | None = None
+    subset: str = ""
+    """Of an estimate from a part of the suite: how many items of how many."""
     daggers: tuple[str, ...] = ()
     """Protocol fields in which the run differs from most."""
 
@@ -285,6 +287,7 @@ def _row(record: RunRecord, columns: Sequence[TableColumn], differences: Sequenc
         model=record.spec.model,
         reference=record.reference,
         untrained=record.untrained,
+        subset="" if record.population is None else f"{record.items} of {sum(record.population.values())}",
         finished=record.finished,
         protocol_digest=record.protocol.digest,
         cells=tuple(_cell(record, column.metric) for column in columns),
@@ -380,6 +383,7 @@ def _tidy(table: LeaderboardTable, row: Row, column: TableColumn, cell: Cell) ->
         "reference": row.reference,
         "baseline": row.baseline,
         "untrained": row.untrained,
+        "subset": row.subset,
         "metric": column.metric,
         "header": column.header,
         "direction": column.direction,

@@ -199,6 +199,10 @@ score_options = _stacked(
     option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N items."),
     option("--labels", callback=split_words, metavar="A,B", help="Only items with these labels."),
     option(
+        "--subset", type=click.IntRange(1), metavar="N", help="N items drawn by label, to estimate the whole suite."
+    ),
+    option("--subset-seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of that draw."),
+    option(
         "--decode",
         type=click.Choice(["reference", "tagged"]),
         default="reference",

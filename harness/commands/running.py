@@ -86,9 +86,10 @@ def evaluate(suite: str, videos: tuple[Path, ...], **parameters: Any) -> int:  #
             "Only `evaluate custom` takes several."
         )
     if suite == stage.CUSTOM:
-        for name in ("limit", "labels", "seeds"):
+        for name in ("limit", "labels", "seeds", "subset"):
             if (value := parameters.pop(name)) is not None:
                 raise ConfigError(f"`--{name}` got {value!r}, but `custom` scores every clip; leave it out.")
+        parameters.pop("subset_seed")
         if (match := parameters.pop("match")) != "name":
             raise ConfigError(f"`--match` got {match!r}, but `custom` has no order of its own; leave it out.")
         jobs = stage.custom_jobs_of(videos, **parameters)

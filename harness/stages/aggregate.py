@@ -8,6 +8,7 @@ from anisora.harness.protocols import MetricInfo
 from anisora.harness.record import MetricResult
 from anisora.harness.runfolder import ScoreRow
 from anisora.harness.statistics.clustered_mean import clustered_mean
+from anisora.harness.statistics.subset import stratified_mean
 
 __all__ = ["aggregate", "item_values"]
 
@@ -30,22 +31,32 @@ def item_values(rows: Iterable[ScoreRow]) -> dict[str, tuple[float, float]]:
     return reduced
 
 
-def aggregate(rows: Sequence[ScoreRow], infos: Mapping[str, MetricInfo]) -> list[MetricResult]:
+def aggregate(
+    rows: Sequence[ScoreRow], infos: Mapping[str, MetricInfo], population: Mapping[str, int] | None = None
+) -> list[MetricResult]:
     """Return one result per metric, in the order of names.
+
+    Args:
+        rows: Of all metrics.
+        infos: {metric: who it is}.
+        population: Of a subset: {stratum: items of the whole suite}. The results then estimate the means over the whole
+            suite, post-stratified, with intervals of its finite population.
 
     Items are counted once: scored if any seed has a value, else an error if any seed is one, else unscored.
     """
     by_metric: dict[str, list[ScoreRow]] = defaultdict(list)
     for row in rows:
         by_metric[row.metric].append(row)
-    return [_cell(infos[name], by_metric.get(name, [])) for name in sorted(infos)]
+    return [_cell(infos[name], by_metric.get(name, []), population) for name in sorted(infos)]
 
 
-def _cell(info: MetricInfo, rows: Sequence[ScoreRow]) -> MetricResult:
+def _cell(info: MetricInfo, rows: Sequence[ScoreRow], population: Mapping[str, int] | None) -> MetricResult:
     values = item_values(rows)
     cluster_of = {row.item_id: row.cluster for row in rows}
     failed = {row.item_id for row in rows if row.status == "error"} - set(values)
     items = sorted(values)
+    if population is not None and items:
+        return _subset_cell(info, values, cluster_of, failed, population)
     estimate = clustered_mean(
         [values[item][0] for item in items],
         [cluster_of[item] for item in items],
@@ -66,4 +77,35 @@ def _cell(info: MetricInfo, rows: Sequence[ScoreRow]) -> MetricResult:
         unscored=len(cluster_of) - len(items) - len(failed),
         errors=len(failed),
         clusters=estimate.clusters,
+    )
+
+
+def _subset_cell(
+    info: MetricInfo,
+    values: Mapping[str, tuple[float, float]],
+    cluster_of: Mapping[str, str],
+    failed: set[str],
+    population: Mapping[str, int],
+) -> MetricResult:
+    strata = {item: cluster if cluster in population else "" for item, cluster in cluster_of.items()}
+    weights = {weight for _, weight in values.values()}
+    estimate = stratified_mean({item: value for item, (value, _) in values.items()}, strata, population)
+    note = estimate.note
+    if len(weights) > 1:
+        note = "; ".join(filter(None, (note, "every item counts once, whatever its weight")))
+    return MetricResult(
+        metric=info.name,
+        version=info.version,
+        direction=info.direction,
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        level=estimate.level,
+        interval=estimate.method,
+        interval_note=note,
+        standard_error=estimate.standard_error,
+        scored=len(values),
+        unscored=len(cluster_of) - len(values) - len(failed),
+        errors=len(failed),
+        clusters=len({cluster_of[item] for item in values}),
     )

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from anisora.harness.protocols import (
 )
 from anisora.harness.record import Json, RunSpec, digest_of
 from anisora.harness.registry import registry
-from anisora.harness.suite import Suite, load_samples, load_suite, samples_fingerprint
+from anisora.harness.suite import Suite, draw_subset, load_samples, load_suite, samples_fingerprint, strata_of
 from anisora.harness.types import Clip, Sample
 
 __all__ = ["CUSTOM", "Job", "Key", "custom_jobs", "job_of"]
@@ -42,6 +43,8 @@ class Job:
     """Clips that exist already; empty where a model is to make them."""
     missing: tuple[Key, ...]
     """Clips that do not exist, and that the model cannot make."""
+    population: Mapping[str, int] | None = None
+    """Of a subset: {stratum: items of the whole suite}."""
     generator: Generator | None
     """The model that makes the clips, or None."""
     info: GeneratorInfo | None
@@ -133,13 +136,17 @@ def job_of(spec: RunSpec) -> Job:
             f"{spec.suite_version}; install the release that has it, or start a new run."
         )
     samples = load_samples(suite, limit=spec.limit, labels=spec.labels)
+    population = None
+    if spec.subset is not None:
+        population = dict(sorted(Counter(strata_of(suite, samples).values()).items()))
+        samples = draw_subset(suite, samples, spec.subset, spec.subset_seed)
     if spec.videos:
         if len(spec.videos) != 1:
             raise ConfigError(
                 f"`--videos` got {len(spec.videos)} folders for suite {suite.name!r}; expected 1. "
                 "Only `evaluate custom` takes several."
             )
-        everything = load_samples(suite) if spec.limit or spec.labels else samples
+        everything = load_samples(suite) if spec.limit or spec.labels or spec.subset else samples
         match = match_videos(
             samples,
             spec.seeds,
@@ -159,6 +166,7 @@ def job_of(spec: RunSpec) -> Job:
             generator=None,
             info=None,
             settings=settings,
+            population=population,
         )
     model = registry("models").create(spec.model_spec)
     if isinstance(model, RecordedGenerator):
@@ -184,6 +192,7 @@ def job_of(spec: RunSpec) -> Job:
             generator=None,
             info=model.info,
             settings=settings,
+            population=population,
         )
     return Job(
         spec=spec,
@@ -194,6 +203,7 @@ def job_of(spec: RunSpec) -> Job:
         generator=model,
         info=model.info,
         settings=settings,
+        population=population,
     )
 
 

@@ -40,6 +40,8 @@ def evaluate(
     seeds: Sequence[int] | None = None,
     limit: int | None = None,
     labels: Sequence[str] | None = None,
+    subset: int | None = None,
+    subset_seed: int = 0,
     match: Literal["name", "order"] = "name",
     allow_missing: bool = False,
     fps: float | None = None,
@@ -57,6 +59,8 @@ def evaluate(
         seeds: Samples per item; the suite's by default.
         limit: Only the first items.
         labels: Only items with these labels.
+        subset: Draw this many items by label; the results estimate the means over the whole suite.
+        subset_seed: Of the draw.
         match: ``order`` takes numbered files in the order of the suite.
         allow_missing: Go on where items have no video, and count them.
         fps: Frame rate of clips that carry none.
@@ -74,7 +78,7 @@ def evaluate(
     if len(sources) != 1:
         raise ConfigError(f"`videos` got {len(sources)} folders; expected 1. `evaluate_custom` compares several.")
     if suite == CUSTOM:
-        for given, value in (("limit", limit), ("labels", labels), ("seeds", seeds)):
+        for given, value in (("limit", limit), ("labels", labels), ("seeds", seeds), ("subset", subset)):
             if value is not None:
                 raise ConfigError(f"`{given}` got {value!r}, but `custom` scores every clip; leave it out.")
         (job,) = custom_jobs_of(
@@ -95,6 +99,8 @@ def evaluate(
         seeds=seeds,
         limit=limit,
         labels=labels,
+        subset=subset,
+        subset_seed=subset_seed,
         match=match,
         allow_missing=allow_missing,
         fps=fps,
@@ -113,6 +119,8 @@ def evaluate_spec(
     seeds: Sequence[int] | None = None,
     limit: int | None = None,
     labels: Sequence[str] | None = None,
+    subset: int | None = None,
+    subset_seed: int = 0,
     match: Literal["name", "order"] = "name",
     allow_missing: bool = False,
     fps: float | None = None,
@@ -122,7 +130,7 @@ def evaluate_spec(
     """Return the specification of ``evaluate`` for a suite; nothing is opened but the suite file."""
     source = Path(videos).absolute()
     name = model or system_names([source])[0]
-    spec = _suite_spec(load_suite(suite), suite, name, "recorded", metrics, seeds, limit, labels)
+    spec = _suite_spec(load_suite(suite), suite, name, "recorded", metrics, seeds, limit, labels, (subset, subset_seed))
     return spec.model_copy(
         update={
             "videos": [str(source)],
@@ -178,6 +186,8 @@ def run(
     seeds: Sequence[int] | None = None,
     limit: int | None = None,
     labels: Sequence[str] | None = None,
+    subset: int | None = None,
+    subset_seed: int = 0,
     settings: Mapping[str, Json] | None = None,
     encoder: str = "ffv1",
     decode: Literal["reference", "tagged"] = "reference",
@@ -195,6 +205,8 @@ def run(
         seeds: As in ``evaluate``.
         limit: As in ``evaluate``.
         labels: As in ``evaluate``.
+        subset: As in ``evaluate``.
+        subset_seed: As in ``evaluate``.
         settings: Fields of GenerationSettings that differ from the suite's and the adapter's.
         encoder: How clips are kept.
         decode: As in ``evaluate``.
@@ -216,6 +228,8 @@ def run(
         seeds=seeds,
         limit=limit,
         labels=labels,
+        subset=subset,
+        subset_seed=subset_seed,
         settings=settings,
         encoder=encoder,
         decode=decode,
@@ -234,6 +248,8 @@ def run_spec(
     seeds: Sequence[int] | None = None,
     limit: int | None = None,
     labels: Sequence[str] | None = None,
+    subset: int | None = None,
+    subset_seed: int = 0,
     settings: Mapping[str, Json] | None = None,
     encoder: str = "ffv1",
     decode: Literal["reference", "tagged"] = "reference",
@@ -249,7 +265,9 @@ def run_spec(
     loaded = load_suite(suite)
     model_spec = str(Spec.parse(model))
     encoder_suffix(encoder)  # an encoder that is not known is told now
-    return _suite_spec(loaded, suite, model_spec, model_spec, metrics, seeds, limit, labels).model_copy(
+    return _suite_spec(
+        loaded, suite, model_spec, model_spec, metrics, seeds, limit, labels, (subset, subset_seed)
+    ).model_copy(
         update={
             "settings": {**loaded.generation, **(settings or {})},
             "encoder": encoder,
@@ -304,10 +322,17 @@ def _suite_spec(
     seeds: Sequence[int] | None,
     limit: int | None,
     labels: Sequence[str] | None,
+    subset: tuple[int | None, int],
 ) -> RunSpec:
     wanted = metric_names(metrics) if metrics else sorted({column.metric for column in suite.columns})
     if seeds is not None and (not seeds or len(set(seeds)) != len(seeds)):
         raise ConfigError(f"`--seeds` got {list(seeds)!r}; expected distinct whole numbers.")
+    if subset[0] is not None and (limit is not None or labels):
+        other = "--labels" if limit is None else "--limit"
+        raise ConfigError(
+            f"`--subset` got {subset[0]!r} beside `{other}`; a draw stands for the whole suite; "
+            "leave one of the two out."
+        )
     return RunSpec(
         suite=suite.name,
         suite_version=suite.version,
@@ -319,4 +344,6 @@ def _suite_spec(
         metrics=wanted,
         limit=limit,
         labels=sorted(labels) if labels else None,
+        subset=subset[0],
+        subset_seed=subset[1],
     )

@@ -285,7 +285,7 @@ class _Session:
             started=started,
             finished=_now(),
             spec=job.spec,
-            results=[] if self.options.generate_only else aggregate(rows, infos),
+            results=[] if self.options.generate_only else aggregate(rows, infos, job.population),
             protocol=Protocol(
                 fields={**job.protocol_fields(encoders), "aggregation": AGGREGATION}, metrics=dict(self.plan.protocol)
             ),
@@ -294,6 +294,7 @@ class _Session:
             untrained=untrained,
             reference=job.reference,
             items=len(job.samples),
+            population=None if job.population is None else dict(job.population),
             missing=[f"{item}-{seed}" for item, seed in job.missing],
             excluded=dict(self.plan.excluded),
             errors=len(all_errors),

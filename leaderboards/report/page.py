@@ -201,7 +201,8 @@ def _name(table: LeaderboardTable, row: Row) -> tuple[str, str]:
     """Return a system's name with its marks, and the settings that its spec states."""
     name, _, settings = row.model.partition(":")
     untrained = " [UNTRAINED]" if row.untrained is not None else ""
-    return f"{name}{table.marks(row)}{untrained}", settings
+    subset = f" [SUBSET {row.subset}]" if row.subset else ""
+    return f"{name}{table.marks(row)}{subset}{untrained}", settings
 
 
 def _span(table: LeaderboardTable, place: int) -> tuple[float, float]:

@@ -196,7 +196,7 @@ def _of_items(record: RunRecord, rows: Sequence[ScoreRow], clips: Sequence[Bundl
 
 
 def _of_results(record: RunRecord, rows: Sequence[ScoreRow], infos: Mapping[str, MetricInfo]) -> Iterator[str]:
-    again = {result.metric: result for result in aggregate(rows, infos)}
+    again = {result.metric: result for result in aggregate(rows, infos, record.population)}
     for result in record.results:
         yield from _of_result(result, again[result.metric])
 

@@ -209,7 +209,7 @@ def test_the_wheel_has_real_files_and_the_data_beside_them(tmp_path: Path) -> No
     expected = {
         Path("anisora") / path
         for path in source_files()
-        if path.parts[0] in FOLDERS and path.suffix in (".py", ".yaml", ".sql", ".json")
+        if path.parts[0] in FOLDERS and path.suffix in (".py", ".yaml", ".sql", ".json", ".j2", ".css", ".js")
     } | {Path("anisora/__init__.py"), Path("anisora/py.typed")}
     inside = {Path(name) for name in packed if name.startswith("anisora/")}
     assert inside == expected

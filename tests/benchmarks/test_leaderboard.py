@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from records import make_run
@@ -34,3 +35,26 @@ def test_the_table_of_20_runs(benchmark: BenchmarkFixture, board: Leaderboard) -
 def test_comparing_two_runs(benchmark: BenchmarkFixture, board: Leaderboard) -> None:
     found = benchmark(lambda: board.compare("smoke", "model-00", "model-01"))
     assert [metric.difference.items for metric in found.metrics] == [948] * 14
+
+
+ROWS = 1_000_000
+_CLUSTER_SUMS = (
+    "SELECT run_id, metric, cluster, sum(weight * value), sum(weight), count(*) FROM score "
+    "WHERE status = 'ok' GROUP BY ALL"
+)
+
+
+def test_cluster_sums_over_a_million_score_rows(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    path = tmp_path / "leaderboard.duckdb"
+    Leaderboard.open(path).add(*make_run("alpha", seed=1, items=2, metrics=("metric-00",)))
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "INSERT INTO score BY NAME SELECT 'run-' || (i // 13272) AS run_id, 'item-' || (i % 948) AS item_id, "
+            "0 AS seed, "
+            "'label-' || (i % 948) % 77 AS cluster, 'metric-' || (i // 948) % 14 AS metric, 1 AS metric_version, "
+            "0.5 + (i % 1000) / 2000 AS value, 1.0 AS weight, 'ok' AS status, '' AS note FROM range(?) AS rows(i)",
+            [ROWS],
+        )
+        found = benchmark(lambda: connection.execute(_CLUSTER_SUMS).fetchnumpy())
+    assert len(found["run_id"]) > 77 * 14 * 75
+    assert found["count_star()"].sum() == ROWS + 2
