@@ -40,15 +40,20 @@ for (const example of document.querySelectorAll(".example")) {
   const pause = () => { playing = false; for (const video of videos) { video.pause(); video.loop = false; } show(); };
   const play = () => {
     playing = true;
+    at.clear();
     for (const video of videos) { video.loop = true; video.currentTime = 0; video.play().catch(() => {}); }
     show();
   };
+  // Where each clip was last told to go: a seek that is still under way may not show in its time.
+  const at = new Map();
   const step = (direction) => {
+    if (playing) at.clear();
     pause();
     for (const video of videos) {
       const length = Number(video.dataset.frames), rate = Number(video.dataset.fps);
-      const now = Math.min(length - 1, Math.floor(video.currentTime * rate + 1e-3));
+      const now = at.get(video) ?? Math.min(length - 1, Math.floor(video.currentTime * rate + 1e-3));
       const frame = Math.min(length - 1, Math.max(0, now + direction));
+      at.set(video, frame);
       video.currentTime = (frame + 0.5) / rate;
     }
   };
