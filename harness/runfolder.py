@@ -25,7 +25,7 @@ from anisora.harness.record import RunRecord, RunSpec, canonical_json
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ClipRow", "RunFolder", "ScoreRow", "commit_media", "sha256_of_file", "write_atomically"]
+__all__ = ["ClipRow", "RunFolder", "ScoreRow", "commit_media", "scores_schema", "sha256_of_file", "write_atomically"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,10 +306,11 @@ def _clips_table(rows: Sequence[ClipRow]) -> "pa.Table":
     return pa.Table.from_pylist([{name: getattr(row, name) for name in schema.names} for row in ordered], schema)
 
 
-def _scores_table(rows: Sequence[ScoreRow]) -> "pa.Table":
+def scores_schema() -> "pa.Schema":
+    """Return the columns of scores.parquet."""
     import pyarrow as pa
 
-    schema = pa.schema(
+    return pa.schema(
         [
             ("item_id", pa.string()),
             ("seed", pa.int64()),
@@ -323,6 +324,12 @@ def _scores_table(rows: Sequence[ScoreRow]) -> "pa.Table":
             ("parts", pa.map_(pa.string(), pa.list_(pa.float64()))),
         ]
     )
+
+
+def _scores_table(rows: Sequence[ScoreRow]) -> "pa.Table":
+    import pyarrow as pa
+
+    schema = scores_schema()
     plain = []
     for row in sorted(rows, key=lambda row: row.key):
         cells = {name: getattr(row, name) for name in schema.names}

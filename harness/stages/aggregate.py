@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from anisora.harness.protocols import MetricInfo
 from anisora.harness.record import MetricResult
 from anisora.harness.runfolder import ScoreRow
-from anisora.harness.statistics.clustered_mean import clustered_mean
+from anisora.harness.statistics.clustered_mean import Estimate, clustered_mean
 from anisora.harness.statistics.subset import stratified_mean
 
 __all__ = ["aggregate", "item_values"]
@@ -55,12 +55,14 @@ def _cell(info: MetricInfo, rows: Sequence[ScoreRow], population: Mapping[str, i
     cluster_of = {row.item_id: row.cluster for row in rows}
     failed = {row.item_id for row in rows if row.status == "error"} - set(values)
     items = sorted(values)
-    if population is not None and items:
-        return _subset_cell(info, values, cluster_of, failed, population)
-    estimate = clustered_mean(
-        [values[item][0] for item in items],
-        [cluster_of[item] for item in items],
-        [values[item][1] for item in items],
+    estimate = (
+        clustered_mean(
+            [values[item][0] for item in items],
+            [cluster_of[item] for item in items],
+            [values[item][1] for item in items],
+        )
+        if population is None or not items
+        else _subset_estimate(values, cluster_of, population)
     )
     return MetricResult(
         metric=info.name,
@@ -80,32 +82,28 @@ def _cell(info: MetricInfo, rows: Sequence[ScoreRow], population: Mapping[str, i
     )
 
 
-def _subset_cell(
-    info: MetricInfo,
-    values: Mapping[str, tuple[float, float]],
-    cluster_of: Mapping[str, str],
-    failed: set[str],
-    population: Mapping[str, int],
-) -> MetricResult:
+def _subset_estimate(
+    values: Mapping[str, tuple[float, float]], cluster_of: Mapping[str, str], population: Mapping[str, int]
+) -> Estimate:
+    """Estimate the weighted mean over the whole suite as the ratio of two post-stratified means.
+
+    Its interval is that of the linearised residuals ``w (y - m) / mean(w)`` (Cochran 1977, section 6.11).
+    """
     strata = {item: cluster if cluster in population else "" for item, cluster in cluster_of.items()}
-    weights = {weight for _, weight in values.values()}
-    estimate = stratified_mean({item: value for item, (value, _) in values.items()}, strata, population)
-    note = estimate.note
-    if len(weights) > 1:
-        note = "; ".join(filter(None, (note, "every item counts once, whatever its weight")))
-    return MetricResult(
-        metric=info.name,
-        version=info.version,
-        direction=info.direction,
-        value=estimate.value,
-        low=estimate.low,
-        high=estimate.high,
-        level=estimate.level,
-        interval=estimate.method,
-        interval_note=note,
-        standard_error=estimate.standard_error,
-        scored=len(values),
-        unscored=len(cluster_of) - len(values) - len(failed),
-        errors=len(failed),
+    weight = stratified_mean({item: each for item, (_, each) in values.items()}, strata, population).value
+    total = stratified_mean({item: value * each for item, (value, each) in values.items()}, strata, population).value
+    mean = total / weight
+    residuals = {item: each * (value - mean) / weight for item, (value, each) in values.items()}
+    spread = stratified_mean(residuals, strata, population)
+    has_interval = spread.low is not None and spread.high is not None
+    return Estimate(
+        value=mean,
+        standard_error=spread.standard_error,
+        low=None if spread.low is None else mean + spread.low - spread.value,
+        high=None if spread.high is None else mean + spread.high - spread.value,
+        level=spread.level,
+        method=f"{spread.method} ({spread.note})" if has_interval and spread.note else spread.method,
+        note="" if has_interval else spread.note,
+        count=len(values),
         clusters=len({cluster_of[item] for item in values}),
     )

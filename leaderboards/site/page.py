@@ -194,9 +194,10 @@ def _bodies(
 def _row(table: LeaderboardTable, row: Row, submission: Submission, say: SiteWords) -> dict[str, Any]:
     name, _, settings = row.model.partition(":")
     untrained = " [UNTRAINED]" if row.untrained is not None else ""
+    subset = f" [SUBSET {row.subset}]" if row.subset else ""
     return {
         "model": row.model,
-        "name": f"{name}{table.marks(row)}{untrained}",
+        "name": f"{name}{table.marks(row)}{subset}{untrained}",
         "settings": settings,
         "href": f"../{_run_path(row.run_id)}",
         "cells": [_cell(column, cell, say) for column, cell in zip(table.columns, row.cells, strict=True)],
@@ -212,6 +213,7 @@ def _cell(column: TableColumn, cell: Cell, say: SiteWords) -> dict[str, Any]:
         "key": "" if cell.value is None else repr(cell.value * column.scale),
         "text": None if cell.value is None else column.format(cell.value),
         "best": cell.best,
+        "tied": cell.tied,
         "star": cell.above_reference,
         "range": interval,
         "note": say("no_interval", note=cell.note) if cell.value is not None else cell.note,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from anisora.harness.errors import DataError
-from anisora.harness.runfolder import ClipRow, ScoreRow
+from anisora.harness.runfolder import ClipRow, ScoreRow, scores_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,25 +47,6 @@ def _kind(annotation: Any) -> str:  # noqa: ANN401 - a type or a union of types
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)
 
 
-def _scores_schema() -> "pa.Schema":
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            ("item_id", pa.string()),
-            ("seed", pa.int64()),
-            ("cluster", pa.string()),
-            ("metric", pa.string()),
-            ("metric_version", pa.int64()),
-            ("value", pa.float64()),
-            ("weight", pa.float64()),
-            ("status", pa.string()),
-            ("note", pa.string()),
-            ("parts", pa.map_(pa.string(), pa.list_(pa.float64()))),
-        ]
-    )
-
-
 def clips_bytes(rows: list[ClipRow]) -> bytes:
     """Return clips.parquet of a bundle: the rows without their paths; equal rows give equal bytes."""
     import pyarrow as pa
@@ -89,7 +70,7 @@ def read_scores(content: bytes, where: str) -> list[ScoreRow]:
     Raises:
         DataError: It is damaged, has other columns or types, a cell without a value, or is too large.
     """
-    rows = _rows(content, where, _scores_schema(), may_lack=frozenset({"value"}), unread=frozenset({"parts"}))
+    rows = _rows(content, where, scores_schema(), may_lack=frozenset({"value"}), unread=frozenset({"parts"}))
     return [ScoreRow(**row, parts={}) for row in rows]
 
 

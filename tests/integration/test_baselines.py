@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from small_suite import anisora, build_suite
 
+from anisora.harness.errors import RecordError
 from anisora.harness.record import RunRecord
 from anisora.harness.stages.run import evaluate, run
 from anisora.harness.stages.session import RunOptions
@@ -58,7 +59,7 @@ def test_all_five_are_run_once_and_stand_apart(board: Path) -> None:
 
 def test_without_the_flag_another_codec_is_refused_as_ever(board: Path) -> None:
     added(board)
-    with pytest.raises(Exception, match=r"differ in `encoder` .* pass --allow-diff encoder"):
+    with pytest.raises(RecordError, match=r"differ in `encoder` .* pass --allow-diff encoder"):
         Leaderboard.open(board).build_table("small", METRICS)
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from small_suite import anisora, build_suite
 
-from anisora.harness.errors import ConfigError
+from anisora.harness.errors import ConfigError, RecordError
 from anisora.harness.runfolder import RunFolder
 from anisora.harness.stages.run import rerun, run
 from anisora.harness.stages.session import RunOptions
@@ -49,9 +49,10 @@ def test_the_estimate_is_post_stratified_and_is_said_to_be_one(made: Path) -> No
     by_label = {label: [row.value for row in rows if row.cluster == label] for label in drawn}
     expected = sum(record.population[label] * np.mean(values) for label, values in by_label.items()) / 24
     result = record.result("flow_magnitude")
-    # Labels of one drawn item are joined with others, which shifts no weight where each has its own count.
-    assert result.value == pytest.approx(expected, rel=0.2)
-    assert result.interval == "stratified t, finite population"
+    assert result.value == pytest.approx(expected, rel=1e-12)
+    assert result.value != pytest.approx(np.mean([row.value for row in rows]), rel=1e-6)
+    assert result.interval.startswith("stratified t, finite population (")
+    assert "labels joined with others" in result.interval
     assert result.low < result.value < result.high
 
 
@@ -64,7 +65,7 @@ def test_a_subset_is_marked_and_leaves_the_table_when_a_full_run_is_there(made: 
     text = render(Leaderboard.open(made / "board.duckdb").build_table("small", METRICS))
     assert "SUBSET" not in text
     assert "damage/jitter" in text
-    with pytest.raises(Exception, match=r"differ in `items`"):
+    with pytest.raises(RecordError, match=r"differ in `items`"):
         board.build_table("small", METRICS, models=[BLUR, "damage/jitter"])
 
 

@@ -100,6 +100,33 @@ def test_the_order_of_rows_changes_no_bit(drawn: list[tuple[int, int, float]], c
     assert aggregate(mixed, INFOS) == aggregate(rows, INFOS)
 
 
+def test_a_subset_estimates_the_weighted_mean_of_the_whole_by_strata() -> None:
+    drawn = {"a": [(0.2, 1.0), (0.4, 3.0)], "b": [(0.7, 2.0), (0.9, 2.0), (0.8, 1.0)]}
+    population = {"a": 10, "b": 5}
+    rows = [
+        make_row(f"{label}{at}", value, cluster=label, weight=weight)
+        for label, found in drawn.items()
+        for at, (value, weight) in enumerate(found)
+    ]
+    (result,) = [found for found in aggregate(rows, INFOS, population) if found.value is not None]
+    weight, total = (
+        sum(
+            population[label] / 15 * np.mean([w * (v if scored else 1) for v, w in found])
+            for label, found in drawn.items()
+        )
+        for scored in (False, True)
+    )
+    assert result.value == pytest.approx(total / weight, rel=1e-12)
+    variance = 0.0
+    for label, found in drawn.items():
+        residuals = [w * (v - total / weight) / weight for v, w in found]
+        fraction = len(found) / population[label]
+        variance += (population[label] / 15) ** 2 * (1 - fraction) * np.var(residuals, ddof=1) / len(found)
+    assert result.standard_error == pytest.approx(math.sqrt(variance), rel=1e-12)
+    assert result.value - result.low == pytest.approx(result.high - result.value, rel=1e-9)
+    assert (result.interval, result.interval_note) == ("stratified t, finite population", "")
+
+
 def test_aggregates_follow_from_rows_alone() -> None:
     rows = [make_row(f"i{at}", at / 10) for at in range(10)]
     noted = [make_row(f"i{at}", at / 10, note="told", parts={"frames": [1.0]}) for at in range(10)]
