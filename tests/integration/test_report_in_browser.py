@@ -257,9 +257,10 @@ def test_all_clips_of_an_item_play_together_and_stop_together(shown: "Page") -> 
 
 
 def at_frame(frame: int) -> str:
-    """Whether every player stands in the middle of a frame."""
-    wanted = f"({frame} + 0.5) / Number(video.dataset.fps)"
-    return f"videos => videos.every(video => Math.abs(video.currentTime - {wanted}) < 1e-3)"
+    """Whether every player stands in a frame: in its middle, or, once a slow machine calls the last one ended, at its end."""
+    middle = f"Math.abs(video.currentTime - ({frame} + 0.5) / Number(video.dataset.fps)) < 1e-3"
+    ended = f"{frame} === Number(video.dataset.frames) - 1 && video.currentTime === video.duration"
+    return f"videos => videos.every(video => !video.seeking && ({middle} || {ended}))"
 
 
 def test_keys_play_stop_and_step_by_a_frame(shown: "Page") -> None:
@@ -296,6 +297,8 @@ def test_buttons_step_by_a_frame_and_stop_at_the_ends(shown: "Page") -> None:
         on.click()
     wait_for(shown, example, at_frame(FRAMES - 1))
     wait_for(shown, example, "videos => videos.every(video => video.readyState >= 2)")
+    back.click()
+    wait_for(shown, example, at_frame(FRAMES - 2))
 
 
 def test_a_space_on_a_filmstrip_opens_it_and_plays_nothing(shown: "Page") -> None:
