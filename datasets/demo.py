@@ -139,12 +139,15 @@ class DemoDataset:
 
     def _digests(self) -> dict[str, str]:
         """Return {file name: sha256} of files that are there and whole."""
-        groups: list[tuple[tuple[str, ...], Make]] = [(_names(item), partial(_draw, item)) for item in DEMO_SCENES]
         film, _ = self._film
-        if film is not None:
-            names = tuple(name for item in FILM_CUTS for name in _names(item))
-            groups.append((names, lambda paths: _cut(film, paths)))
-        return MadeFiles(self.folder, _recipe(), megabytes=_MEGABYTES).digests(groups)
+        with DecoderPool(processes=1) as pool:
+            groups: list[tuple[tuple[str, ...], Make]] = [
+                (_names(item), partial(_draw, pool, item)) for item in DEMO_SCENES
+            ]
+            if film is not None:
+                names = tuple(name for item in FILM_CUTS for name in _names(item))
+                groups.append((names, partial(_cut, pool, film)))
+            return MadeFiles(self.folder, _recipe(), megabytes=_MEGABYTES).digests(groups)
 
 
 def _names(item: str) -> tuple[str, ...]:
@@ -153,18 +156,16 @@ def _names(item: str) -> tuple[str, ...]:
     return (*names, f"{item}-mask.png") if item in MASKED else names
 
 
-def _draw(item: str, paths: Mapping[str, Path]) -> None:
+def _draw(pool: DecoderPool, item: str, paths: Mapping[str, Path]) -> None:
     scene = DEMO_SCENES[item]
-    with DecoderPool(processes=1) as pool:
-        _write(pool, item, render(scene), scene.fps, paths)
+    _write(pool, item, render(scene), scene.fps, paths)
     if item in MASKED:
         paths[_names(item)[2]].write_bytes(_png(np.where(region_of(scene), np.uint8(255), np.uint8(0))))
 
 
-def _cut(film: Clip, paths: Mapping[str, Path]) -> None:
-    with DecoderPool(processes=1) as pool:
-        for item, frames in read_cuts(film, FILM_CUTS, pool).items():
-            _write(pool, item, frames, FILM_CUTS[item].fps, paths)
+def _cut(pool: DecoderPool, film: Clip, paths: Mapping[str, Path]) -> None:
+    for item, frames in read_cuts(film, FILM_CUTS, pool).items():
+        _write(pool, item, frames, FILM_CUTS[item].fps, paths)
 
 
 def _write(pool: DecoderPool, item: str, frames: Frames, fps: float, paths: Mapping[str, Path]) -> None:

@@ -72,6 +72,8 @@ class FeatureStore:
         self._cache = cache
         self._weights = dict(weights or {})
         self._extractors: dict[str, FeatureExtractor] = dict(extractors or {})
+        self._given = frozenset(self._extractors)
+        self._idle: dict[str, list[FeatureExtractor]] = {}
         self._remembered = remembered_clips
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._lock = threading.Lock()
@@ -241,14 +243,27 @@ class FeatureStore:
         return stream, features, failures | pass_.failures
 
     def call(self, name: str, batch: Batch) -> dict[str, NDArray[Any]]:
-        """Run an extractor; networks take one caller at a time."""
+        """Run an extractor; networks take one caller at a time, or each caller has a copy."""
         extractor = self.extractor(name)
         if not extractor.info.weights:
             return extractor.extract(batch)
+        if extractor.info.copied_per_worker and name not in self._given:
+            return self._call_copy(name, batch)
         with self._lock:
             serial = self._serial.setdefault(name, threading.Lock())
         with serial:
             return extractor.extract(batch)
+
+    def _call_copy(self, name: str, batch: Batch) -> dict[str, NDArray[Any]]:
+        with self._lock:
+            idle = self._idle.setdefault(name, [self._extractors[name]])
+            copy = idle.pop() if idle else None
+        copy = copy or registry("extractors").create(name)
+        try:
+            return copy.extract(batch)
+        finally:
+            with self._lock:
+                idle.append(copy)
 
 
 class _Pass:

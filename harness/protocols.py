@@ -84,6 +84,8 @@ class ExtractorInfo:
     """The distributions of that extra without which it cannot run."""
     frame_size: tuple[int, int] | None = None
     """(height, width) to which frames are resized, by area, before they are kept; only where ``window`` is 0."""
+    copied_per_worker: bool = False
+    """Small enough, and on the CPU, that each worker has a copy; other networks take one caller at a time."""
     summary: str = ""
 
 

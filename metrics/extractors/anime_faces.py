@@ -23,6 +23,7 @@ class AnimeFaces:
         preprocess=PREPROCESS,
         weights=WEIGHTS,
         extra="local",
+        copied_per_worker=True,
         distributions=DISTRIBUTIONS,
         summary="anime faces in each frame: place, likelihood, EfficientNet-Lite0 features of the crop",
     )

@@ -24,6 +24,7 @@ class AnimeFacesImages:
         needs=frozenset({"keyframes"}),
         weights=WEIGHTS,
         extra="local",
+        copied_per_worker=True,
         distributions=DISTRIBUTIONS,
         summary="anime faces in each conditioning image: place, likelihood, features of the crop",
     )

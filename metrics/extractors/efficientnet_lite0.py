@@ -25,6 +25,7 @@ class EfficientnetLite0:
         preprocess=PREPROCESS,
         weights=(WEIGHTS,),
         extra="local",
+        copied_per_worker=True,
         distributions=DISTRIBUTIONS,
         summary="pooled EfficientNet-Lite0 features of each frame",
     )

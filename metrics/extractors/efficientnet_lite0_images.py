@@ -28,6 +28,7 @@ class EfficientnetLite0Images:
         needs=frozenset({"keyframes"}),
         weights=(WEIGHTS,),
         extra="local",
+        copied_per_worker=True,
         distributions=DISTRIBUTIONS,
         summary="pooled EfficientNet-Lite0 features of each conditioning image",
     )

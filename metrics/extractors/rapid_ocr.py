@@ -23,6 +23,7 @@ class RapidOcr:
         preprocess=PREPROCESS,
         weights=(WEIGHTS,),
         extra="local",
+        copied_per_worker=True,
         distributions=DISTRIBUTIONS,
         summary="lines of text in each frame: place, characters, confidence",
     )

@@ -24,6 +24,7 @@ class RapidOcrImages:
         needs=frozenset({"keyframes"}),
         weights=(WEIGHTS,),
         extra="local",
+        copied_per_worker=True,
         distributions=DISTRIBUTIONS,
         summary="lines of text in each conditioning image: place, characters, confidence",
     )

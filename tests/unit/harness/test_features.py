@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from counting_extractors import Broken, Difference, MeanLevel
+from counting_extractors import Broken, Busy, Difference, MeanLevel
 
 from anisora.harness.cache import FeatureCache
 from anisora.harness.errors import MetricError, VideoUnreadable
 from anisora.harness.features import FeatureStore
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.protocols import FeatureRequest
+from anisora.harness.registry import Registry
 from anisora.harness.runfolder import sha256_of_file
 from anisora.harness.types import Clip, Condition, FrameArray, Frames, FrameSampling, Generation, Image, Sample
 
@@ -290,6 +291,24 @@ def test_several_threads_share_one_store(pool: DecoderPool, on_disk: Callable[..
         results = list(threads.map(lambda item: store.get(item, "mean_level", ALL)["level"][:, 0], items * 2))
     for place, levels in enumerate(results):
         assert np.array_equal(levels, noise(6, seed=place % 6).mean(axis=(1, 2, 3)))
+
+
+def test_a_network_takes_one_caller_at_a_time_and_a_small_one_has_a_copy_for_each(
+    pool: DecoderPool, on_disk: Callable[..., Generation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [on_disk(noise(6, seed=place), f"clip{place}") for place in range(6)]
+    levels = {}
+    for copied, most in ((False, 1), (True, 2)):
+        busy = Busy(weights=("some",), copied_per_worker=copied)
+        monkeypatch.setattr(Registry, "create", lambda self, name, busy=busy: busy.copy())
+        store = FeatureStore(pool=pool)
+        with ThreadPoolExecutor(2) as threads:
+            found = threads.map(lambda item, store=store: store.get(item, "busy", ALL)["level"][:, 0], items)
+            levels[copied] = np.concatenate(list(found))
+        assert busy.most_at_once == most
+        assert busy.most_in_one_copy == 1
+        assert len(busy.copies) <= most
+    assert np.array_equal(levels[True], levels[False])
 
 
 def test_memory_is_bounded_by_the_clips_remembered(pool: DecoderPool) -> None:
