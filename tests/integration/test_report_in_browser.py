@@ -257,7 +257,7 @@ def test_all_clips_of_an_item_play_together_and_stop_together(shown: "Page") -> 
 
 
 def at_frame(frame: int) -> str:
-    """Whether every player stands in a frame: in its middle, or, once a slow machine calls the last one ended, at its end."""
+    """Whether every player stands in the middle of a frame, or at the end of the last one, once that has ended."""
     middle = f"Math.abs(video.currentTime - ({frame} + 0.5) / Number(video.dataset.fps)) < 1e-3"
     ended = f"{frame} === Number(video.dataset.frames) - 1 && video.currentTime === video.duration"
     return f"videos => videos.every(video => !video.seeking && ({middle} || {ended}))"

@@ -300,7 +300,7 @@ def test_a_network_takes_one_caller_at_a_time_and_a_small_one_has_a_copy_for_eac
     levels = {}
     for copied, most in ((False, 1), (True, 2)):
         busy = Busy(weights=("some",), copied_per_worker=copied)
-        monkeypatch.setattr(Registry, "create", lambda self, name, busy=busy: busy.copy())
+        monkeypatch.setattr(Registry, "create", lambda *_, busy=busy: busy.copy())
         store = FeatureStore(pool=pool)
         with ThreadPoolExecutor(2) as threads:
             found = threads.map(lambda item, store=store: store.get(item, "busy", ALL)["level"][:, 0], items)
