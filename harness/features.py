@@ -247,6 +247,7 @@ class FeatureStore:
         extractor = self.extractor(name)
         if not extractor.info.weights:
             return extractor.extract(batch)
+        # One that was handed in has no maker to ask for another.
         if extractor.info.copied_per_worker and name not in self._given:
             return self._call_copy(name, batch)
         with self._lock:

@@ -16,13 +16,13 @@ from prepared_folder import NAMED_RUN, add_named_run, prepare_inputs
 from shared_data import REPOSITORY
 from small_suite import environment
 
-NOT_RUN = (
+NOT_RUN_HERE = (
     "source .venv/bin/activate",
     "pip install -c constraints.txt -e .",
     'pip install -c constraints.txt -e ".[models]"',
     'pip install -c constraints.txt -e ".[local]"',
 )
-"""Lines that would change the machine; what they name is checked instead."""
+"""Lines that would change this environment: what they name is checked here, and test_installation.py runs them."""
 
 READMES = ("README.md", "README.zh.md")
 SECONDS = 300
@@ -67,7 +67,7 @@ def test_every_line_is_run_or_known() -> None:
         f"{page.name}: {command}"
         for page in doc_pages()
         for command in commands_in(page)
-        if not (is_run(command) or make_target(command) or command in NOT_RUN)
+        if not (is_run(command) or make_target(command) or command in NOT_RUN_HERE)
     ]
     assert wrong == []
 
