@@ -166,7 +166,7 @@ def show(
 
     \b
     anisora leaderboard show demo --format latex
-    anisora leaderboard show demo --models damage/freeze:severity=1,ground-truth --with-baselines
+    anisora leaderboard show demo --metrics temporal_flickering,sharpness --with-baselines
     anisora leaderboard show vbench-i2v-8 --published
     """
     from anisora.harness.errors import DataError, UnknownNameError
