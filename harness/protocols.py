@@ -177,6 +177,7 @@ class MetricInfo:
     licence: str = "Apache-2.0"
     commercial_use: bool = True
     binary: bool = False
+    """Its values are 1 for yes and 0 for no: their mean is a share, with the interval of one."""
 
 
 class Metric(Protocol):

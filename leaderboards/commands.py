@@ -144,6 +144,7 @@ def leaderboard() -> None:
     show_default=True,
     help="Where runs of baselines go.",
 )
+@option("--pareto", callback=split_words, metavar="A,B", help="Name the systems that no other beats in all of these.")
 @option("--published", is_flag=True, help="Show the rows that others report, as printed; needs no leaderboard.")
 @_database
 @click.pass_context
@@ -159,6 +160,7 @@ def show(
     show_untrained: bool,
     with_baselines: bool,
     out: Path,
+    pareto: list[str] | None,
     published: bool,
     db: Path,
 ) -> None:
@@ -167,9 +169,11 @@ def show(
     \b
     anisora leaderboard show demo --format latex
     anisora leaderboard show demo --metrics temporal_flickering,sharpness --with-baselines
+    anisora leaderboard show demo --pareto flow_magnitude,temporal_flickering
     anisora leaderboard show vbench-i2v-8 --published
     """
     from anisora.harness.errors import DataError, UnknownNameError
+    from anisora.leaderboards.pareto import with_pareto
     from anisora.leaderboards.published.tables import published_suites
     from anisora.leaderboards.render import render
 
@@ -193,7 +197,7 @@ def show(
         if name not in published_suites():
             raise
         raise DataError(f"{error} (rows that others report: anisora leaderboard {name} --published)") from error
-    click.echo(render(table, style), nl=False)
+    click.echo(render(with_pareto(table, pareto) if pareto else table, style), nl=False)
 
 
 @leaderboard.command()
@@ -240,12 +244,19 @@ for _command in (bundle, add, withdraw, site):
 @option("--metrics", callback=split_words, metavar="A,B", help="Metrics; those both have by default.")
 @option("--format", "style", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
 @option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@option(
+    "--at-equal-motion",
+    "motion",
+    metavar="METRIC",
+    help="Compare at equal values of a metric of motion, too: still clips score well on consistency.",
+)
 @_database
 def compare(
     suite: str,
     left: str,
     right: str,
     metrics: list[str] | None,
+    motion: str | None,
     style: Literal["text", "markdown", "json"],
     *,
     as_json: bool,
@@ -255,13 +266,15 @@ def compare(
 
     \b
     anisora compare demo damage/freeze:severity=1 damage/blur:severity=0.5
+    anisora compare demo damage/freeze:severity=1 ground-truth --at-equal-motion flow_magnitude
     """
     from anisora.harness.errors import ConfigError
     from anisora.leaderboards.render import render_comparison
 
     if left == right:
         raise ConfigError(f"`LEFT` and `RIGHT` both got {left!r}; expected two different systems or run ids.")
-    compared = open_leaderboard(db).compare(suite, left, right, columns_of_suite(suite, metrics) if metrics else ())
+    columns = columns_of_suite(suite, metrics) if metrics else ()
+    compared = open_leaderboard(db).compare(suite, left, right, columns, motion=motion)
     click.echo(render_comparison(compared, "json" if as_json else style), nl=False)
 
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from anisora.harness.errors import RecordError
+from anisora.harness.errors import MetricError, RecordError, UnknownNameError
 from anisora.harness.record import RunRecord
 from anisora.harness.runfolder import ScoreRow
+from anisora.harness.statistics.matched_motion import MatchedComparison, matched_motion_difference
 from anisora.harness.statistics.paired_difference import PairedDifference, paired_difference
 from anisora.harness.statistics.power import PairedPower, paired_power
 from anisora.harness.statistics.sign_flips import max_t, paired_columns
@@ -47,6 +48,8 @@ class MetricComparison:
     """Items where left is better; greater, where nothing says what is better."""
     losses: int
     verdict: Verdict
+    at_equal_motion: MatchedComparison | None = None
+    """The difference where both sides have the same ``Comparison.motion``; None where that was not asked or failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,8 @@ class Comparison:
     metrics: tuple[MetricComparison, ...]
     method: str
     """How the p values were made; empty where there are none."""
+    motion: str
+    """The metric at whose equal values the sides are compared as well; empty if none."""
     protocol: tuple[tuple[str, Any, Any], ...]
     """(field, of left, of right) wherever the protocols differ; empty if they are one."""
     notes: tuple[str, ...]
@@ -74,6 +79,7 @@ def compare(
     columns: Sequence[ColumnChoice] = (),
     *,
     reference: Side | None = None,
+    motion: str | None = None,
     level: float = 0.95,
 ) -> Comparison:
     """Compare two runs of one suite by the items that both have scored.
@@ -89,12 +95,14 @@ def compare(
         columns: The metrics to compare; those that both runs have when left out.
         reference: Record and rows of the ground truth. Where a metric's direction is ``reference``, its
             distance to the ground truth is compared, smaller being better.
+        motion: A metric of motion that both runs have, such as ``flow_magnitude``: all others are compared at equal
+            values of it as well, since still clips score well on consistency.
         level: Coverage of the intervals, between 0 and 1.
 
     Raises:
         RecordError: The runs are of different suites, share no metric, disagree on an item's cluster, or one
             alone has random weights.
-        UnknownNameError: A metric is in neither run.
+        UnknownNameError: A metric is in neither run, or that of motion not in both.
     """
     records = (left[0], right[0])
     if records[0].suite_key != records[1].suite_key:
@@ -109,6 +117,10 @@ def compare(
     sides = {column.metric: _sides(column, *(part.get(column.metric, []) for part in rows)) for column in made}
     metrics = [_compared(column, sides[column.metric], level=level) for column in made]
     corrected = _corrected(metrics, sides)
+    matched: list[MatchedComparison | None] = [None] * len(metrics)
+    if motion is not None:
+        matched, more = _at_equal_motion(made, sides, _motion(motion, records, rows), motion, level)
+        notes += more
     names = [record.spec.model for record in records]
     if names[0] == names[1]:
         names = [f"{record.spec.model} ({record.run_id})" for record in records]
@@ -121,10 +133,11 @@ def compare(
         right_run=records[1].run_id,
         level=level,
         metrics=tuple(
-            replace(metric, corrected_p=p, verdict=_verdict(metric, p, 1 - level))
-            for metric, p in zip(metrics, corrected.p_values, strict=True)
+            replace(metric, corrected_p=p, verdict=_verdict(metric, p, 1 - level), at_equal_motion=equal)
+            for metric, p, equal in zip(metrics, corrected.p_values, matched, strict=True)
         ),
         method=corrected.method,
+        motion=motion or "",
         protocol=tuple((field, mine, theirs) for field, (mine, theirs) in differing.items()),
         notes=tuple(notes),
     )
@@ -224,6 +237,39 @@ def _corrected(metrics: Sequence[MetricComparison], sides: Mapping[str, _Sides])
         p_values=tuple(adjusted.get(metric.column.metric) for metric in metrics),
         method=family.method,
     )
+
+
+def _motion(
+    motion: str, records: Sequence[RunRecord], rows: Sequence[Mapping[str, Sequence[ScoreRow]]]
+) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """Return the motion of both sides, {item: value}."""
+    for record in records:
+        known = [result.metric for result in record.results]
+        if motion not in known:
+            hint = f"Run {run_label(record)} has: {', '.join(known)}."
+            raise UnknownNameError("metric", motion, known, hint)
+    return values_of(rows[0].get(motion, ())), values_of(rows[1].get(motion, ()))
+
+
+def _at_equal_motion(
+    columns: Sequence[TableColumn],
+    sides: Mapping[str, _Sides],
+    motion: tuple[Mapping[str, float], Mapping[str, float]],
+    name: str,
+    level: float,
+) -> tuple[list[MatchedComparison | None], list[str]]:
+    """Return the comparison of each column at equal motion, and why some have none."""
+    found: list[MatchedComparison | None] = []
+    notes = []
+    for column in columns:
+        side, made = sides[column.metric], None
+        if column.metric != name:
+            try:
+                made = matched_motion_difference(*side.tested, *motion, side.clusters, level)
+            except MetricError as error:
+                notes.append(f"{column.header} at equal {name}: {error}")
+        found.append(made)
+    return found, notes
 
 
 def _distances(values: Mapping[str, float], truth: Mapping[str, float]) -> dict[str, float]:

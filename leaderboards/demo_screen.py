@@ -66,9 +66,10 @@ def table_text(table: LeaderboardTable) -> str:
         for column, cell in zip(table.columns, row.cells, strict=True):
             mark = f"{TIED * cell.tied}{STAR * cell.above_reference}".ljust(2)
             values.append("" if cell.value is None else column.format(cell.value) + mark)
-            intervals.append(f"{interval_text(column, cell)}  ".lstrip(" "))
-        scored, items = row.coverage
-        return [[*values, f"{scored}/{items}"], [*intervals, ""]]
+            own = "" if cell.value is None or cell.coverage == row.coverage else f" {cell.scored}/{cell.items}"
+            intervals.append(f"{interval_text(column, cell)}{own}  ".lstrip(" "))
+        scored, items, clusters = row.coverage
+        return [[*values, f"{scored}/{items}"], [*intervals, f"in {clusters}"]]
 
     generated = [line for row in table.rows if not row.reference for line in lines(row)]
     truth = [line for row in table.rows if row.reference for line in lines(row)]

@@ -9,7 +9,7 @@ from anisora.harness.errors import RecordError, UnknownNameError
 from anisora.harness.failpoints import failpoint
 from anisora.harness.record import RunRecord
 from anisora.harness.runfolder import RunFolder, ScoreRow, sha256_of_file
-from anisora.leaderboards.submissions.status import Submission
+from anisora.leaderboards.submission import Submission
 
 if TYPE_CHECKING:
     import pyarrow as pa

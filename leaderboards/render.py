@@ -6,17 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, get_args
 
 from anisora.harness.errors import ConfigError
+from anisora.harness.statistics.clustered_mean import Estimate
 from anisora.leaderboards.comparability import shortened
 from anisora.leaderboards.compare import Comparison, MetricComparison
 from anisora.leaderboards.footnotes import STAR, TIED
 from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn, tidy_rows
 from anisora.leaderboards.typeset import csv_text, latex, markdown, markdown_grid, text_grid
 
-__all__ = ["STYLES", "Style", "render", "render_comparison"]
+__all__ = ["EXTRAPOLATED", "STYLES", "Style", "render", "render_comparison"]
 
 Style = Literal["text", "markdown", "latex", "csv", "json"]
 STYLES: Final[tuple[str, ...]] = get_args(Style)
 
+EXTRAPOLATED: Final = "?"
+"""Marks a difference at equal motion where all items differ in motion to one side."""
 _MISSING: Final = "-"
 
 
@@ -61,17 +64,24 @@ def _interval(column: TableColumn, cell: Cell) -> str:
 
 def _own_coverage(row: Row, cell: Cell) -> str:
     """Return the coverage of a cell where it is not that of its row."""
-    covered = (cell.scored, cell.items)
-    return "" if covered == row.coverage or cell.value is None else f"({cell.scored}/{cell.items})"
+    if cell.value is None or cell.coverage == row.coverage:
+        return ""
+    return f"({cell.scored}/{cell.items} in {cell.clusters})"
 
 
-def _coverage(row: Row) -> str:
-    scored, items = row.coverage
-    return f"{scored}/{items}"
+def _coverage(row: Row) -> list[str]:
+    scored, items, clusters = row.coverage
+    return [f"{scored}/{items}", str(clusters)]
+
+
+def _notes(table: LeaderboardTable) -> list[str]:
+    own = any(_own_coverage(row, cell) for row in table.rows for cell in row.cells)
+    told = ["(a/b in c): a of b items scored, in c clusters, where that is not as in the row."] if own else []
+    return [*told, *table.footnotes]
 
 
 def _header(table: LeaderboardTable) -> list[str]:
-    return ["Model", *(f"{column.header} {column.arrow}".rstrip() for column in table.columns), "Items"]
+    return ["Model", *(f"{column.header} {column.arrow}".rstrip() for column in table.columns), "Items", "Clusters"]
 
 
 def _text(table: LeaderboardTable) -> str:
@@ -89,11 +99,11 @@ def _text(table: LeaderboardTable) -> str:
             )
             for column, cell in zip(table.columns, row.cells, strict=True)
         ]
-        return [_name(table, row), *made, _coverage(row)]
+        return [_name(table, row), *made, *_coverage(row)]
 
     groups = [[cells(row) for row in group] for group in table.groups]
     best = ["* best in its column."] if any(cell.best for row in table.rows for cell in row.cells) else []
-    return _lines(table.title, "", *text_grid(_header(table), groups), "", *best, *table.footnotes)
+    return _lines(table.title, "", *text_grid(_header(table), groups), "", *best, *_notes(table))
 
 
 def _markdown(table: LeaderboardTable) -> str:
@@ -105,7 +115,7 @@ def _markdown(table: LeaderboardTable) -> str:
             small = " ".join(filter(None, (_interval(column, cell), _own_coverage(row, cell))))
             made.append(f"{number} <sub>{markdown(small)}</sub>" if small else number)
         name = markdown(_name(table, row))
-        return [f"*{name}*" if row.reference else name, *made, _coverage(row)]
+        return [f"*{name}*" if row.reference else name, *made, *_coverage(row)]
 
     # Markdown knows no rule inside a table: an empty row stands between the systems and what is apart from them.
     header = [markdown(cell) for cell in _header(table)]
@@ -114,7 +124,7 @@ def _markdown(table: LeaderboardTable) -> str:
         lines += [[""] * len(header)] if lines else []
         lines += [cells(row) for row in group]
     grid = markdown_grid(header, lines)
-    return _lines(f"### {markdown(table.title)}", "", *grid, "", *(f"- {markdown(note)}" for note in table.footnotes))
+    return _lines(f"### {markdown(table.title)}", "", *grid, "", *(f"- {markdown(note)}" for note in _notes(table)))
 
 
 def _latex(table: LeaderboardTable) -> str:
@@ -125,7 +135,7 @@ def _latex(table: LeaderboardTable) -> str:
             number = rf"\textbf{{{number}}}" if cell.best else number
             small = " ".join(filter(None, (_interval(column, cell), _own_coverage(row, cell))))
             made.append(rf"{number} {{\tiny {latex(small)}}}" if small else number)
-        return rf"{' & '.join([latex(_name(table, row)), *made, _coverage(row)])} \\"
+        return rf"{' & '.join([latex(_name(table, row)), *made, *_coverage(row)])} \\"
 
     first, *others = table.groups
     return _lines(
@@ -133,7 +143,7 @@ def _latex(table: LeaderboardTable) -> str:
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{latex(table.title)}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) + 1)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) + 2)}}}",
         r"\toprule",
         rf"{' & '.join(latex(cell) for cell in _header(table))} \\",
         r"\midrule",
@@ -141,7 +151,7 @@ def _latex(table: LeaderboardTable) -> str:
         *(text for group in others for text in (r"\midrule", *(line(row) for row in group))),
         r"\bottomrule",
         r"\end{tabular}",
-        *(rf"\par{{\footnotesize {latex(note)}}}" for note in table.footnotes),
+        *(rf"\par{{\footnotesize {latex(note)}}}" for note in _notes(table)),
         r"\end{table}",
     )
 
@@ -192,22 +202,28 @@ def _comparison_header(comparison: Comparison) -> list[str]:
         f"{100 * comparison.level:g} % interval",
         "Detectable",
         "p (max-T)",
+        *([f"At equal {comparison.motion}"] if comparison.motion else []),
         "Better/worse/equal",
         "Items",
         "Verdict",
     ]
 
 
-def _comparison_row(metric: MetricComparison) -> list[str]:
+def _comparison_row(comparison: Comparison, metric: MetricComparison) -> list[str]:
     column, found = metric.column, metric.difference
     estimate = found.estimate
 
     def number(value: float | None) -> str:
         return _MISSING if value is None else column.format(value)
 
-    interval = _MISSING
-    if estimate.low is not None and estimate.high is not None:
-        interval = f"[{column.format(estimate.low)}, {column.format(estimate.high)}]"
+    def interval(of: Estimate) -> str:
+        return "" if of.low is None or of.high is None else f"[{column.format(of.low)}, {column.format(of.high)}]"
+
+    matched = _MISSING
+    if metric.at_equal_motion is not None:
+        equal = metric.at_equal_motion.at_equal_motion
+        mark = EXTRAPOLATED if metric.at_equal_motion.is_extrapolated else ""
+        matched = " ".join(filter(None, (number(equal.value) + mark, interval(equal))))
     items = f"{found.items}"
     if found.only_left or found.only_right:
         items += f" (+{found.only_left}/{found.only_right})"
@@ -216,9 +232,10 @@ def _comparison_row(metric: MetricComparison) -> list[str]:
         number(metric.left),
         number(metric.right),
         number(estimate.value),
-        interval,
+        interval(estimate) or _MISSING,
         number(metric.power.minimum_detectable_effect),
         _p_text(metric.corrected_p),
+        *([matched] if comparison.motion else []),
         f"{metric.wins}/{metric.losses}/{found.ties}",
         items,
         metric.verdict,
@@ -244,6 +261,14 @@ def _comparison_notes(comparison: Comparison) -> list[str]:
             "Detectable: the smallest true difference that these items show with probability "
             f"{powers[0].power:g}; what is smaller was not to be expected here."
         )
+    if comparison.motion:
+        equal = [metric.at_equal_motion for metric in metrics if metric.at_equal_motion is not None]
+        notes.append(
+            f"At equal {comparison.motion}: the difference that a straight line gives where both sides have the same "
+            f"{comparison.motion}, with its own interval; not corrected."
+        )
+        if any(each.is_extrapolated for each in equal):
+            notes.append(f"{EXTRAPOLATED} one side has more {comparison.motion} in every item: equal was never seen.")
     distances = [metric.column.header for metric in metrics if metric.by_distance]
     if distances:
         notes.append(f"→ {', '.join(distances)}: the difference is of distances to the ground truth; less is better.")
@@ -266,12 +291,14 @@ def _comparison_title(comparison: Comparison) -> str:
 
 
 def _comparison_text(comparison: Comparison) -> str:
-    grid = text_grid(_comparison_header(comparison), [[_comparison_row(metric) for metric in comparison.metrics]])
+    grid = text_grid(
+        _comparison_header(comparison), [[_comparison_row(comparison, metric) for metric in comparison.metrics]]
+    )
     return _lines(_comparison_title(comparison), "", *grid, "", *_comparison_notes(comparison))
 
 
 def _comparison_markdown(comparison: Comparison) -> str:
-    rows = [[markdown(cell) for cell in _comparison_row(metric)] for metric in comparison.metrics]
+    rows = [[markdown(cell) for cell in _comparison_row(comparison, metric)] for metric in comparison.metrics]
     grid = markdown_grid([markdown(cell) for cell in _comparison_header(comparison)], rows)
     notes = (f"- {markdown(note)}" for note in _comparison_notes(comparison))
     return _lines(f"### {markdown(_comparison_title(comparison))}", "", *grid, "", *notes)
@@ -279,6 +306,8 @@ def _comparison_markdown(comparison: Comparison) -> str:
 
 def _tidy_metric(comparison: Comparison, metric: MetricComparison) -> dict[str, Any]:
     found, estimate = metric.difference, metric.difference.estimate
+    matched = metric.at_equal_motion
+    equal = None if matched is None else matched.at_equal_motion
     return {
         "suite": comparison.suite_key,
         "left": comparison.left,
@@ -298,6 +327,11 @@ def _tidy_metric(comparison: Comparison, metric: MetricComparison) -> dict[str, 
         "p": found.p_value,
         "corrected_p": metric.corrected_p,
         "minimum_detectable_effect": metric.power.minimum_detectable_effect,
+        "matched_by": comparison.motion if matched is not None else "",
+        "at_equal_motion": None if equal is None else equal.value,
+        "at_equal_motion_low": None if equal is None else equal.low,
+        "at_equal_motion_high": None if equal is None else equal.high,
+        "extrapolated": None if matched is None else matched.is_extrapolated,
         "better": metric.wins,
         "worse": metric.losses,
         "equal": found.ties,
@@ -317,7 +351,7 @@ def _comparison_json(comparison: Comparison) -> str:
         "left_run": comparison.left_run,
         "right_run": comparison.right_run,
         "level": comparison.level,
-        "correction": "holm",
+        "correction": "max-t",
         "metrics": [_tidy_metric(comparison, metric) for metric in comparison.metrics],
         "protocol": [{"field": field, "left": mine, "right": theirs} for field, mine, theirs in comparison.protocol],
         "notes": _comparison_notes(comparison),

@@ -25,8 +25,8 @@ from anisora.leaderboards.ingest import (
     stored_scores,
     stored_submissions,
 )
-from anisora.leaderboards.submissions.publishable import content_digest
-from anisora.leaderboards.submissions.status import Submission, withdrawn_note
+from anisora.leaderboards.publishable import content_digest
+from anisora.leaderboards.submission import Submission, withdrawn_note
 from anisora.leaderboards.table import ColumnChoice, LeaderboardTable, build_table, tidy_rows
 from anisora.leaderboards.ties import with_ties
 from anisora.leaderboards.words import Words
@@ -373,6 +373,7 @@ class Leaderboard:
         right: str,
         columns: Sequence[ColumnChoice] = (),
         *,
+        motion: str | None = None,
         level: float = 0.95,
     ) -> Comparison:
         """Compare two models or runs of a suite item by item; see ``compare.compare``.
@@ -385,6 +386,7 @@ class Leaderboard:
             left: A model name (its newest run) or run id.
             right: The same.
             columns: The metrics to compare; those both runs have when left out.
+            motion: A metric of motion, at whose equal values the others are compared as well.
             level: Coverage of the intervals; 1 - level is the family-wise error of the verdicts.
         """
         key = self.suite_key(suite)
@@ -395,7 +397,7 @@ class Leaderboard:
         newest = max(truths, key=_age, default=None)
         sides = [(record, self.scores(record.run_id)) for record in pair]
         reference = None if newest is None else (newest, self.scores(newest.run_id))
-        return compare(sides[0], sides[1], columns, reference=reference, level=level)
+        return compare(sides[0], sides[1], columns, reference=reference, motion=motion, level=level)
 
 
 class DuckDBLogger:

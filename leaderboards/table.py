@@ -115,6 +115,11 @@ class Cell:
     above_reference: bool = False
     """Better than the ground truth, which deserves suspicion."""
 
+    @property
+    def coverage(self) -> tuple[int, int, int]:
+        """Return (scored items, planned items, clusters)."""
+        return self.scored, self.items, self.clusters
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -135,13 +140,13 @@ class Row:
     """Protocol fields in which the run differs from most."""
 
     @property
-    def coverage(self) -> tuple[int, int]:
-        """Return (scored, planned) items of most cells; a cell that has another coverage tells its own."""
-        counts = Counter((cell.scored, cell.items) for cell in self.cells if cell.value is not None)
+    def coverage(self) -> tuple[int, int, int]:
+        """Return (scored items, planned items, clusters) of most cells; a cell of another coverage tells its own."""
+        counts = Counter(cell.coverage for cell in self.cells if cell.value is not None)
         return max(
             counts,
-            key=lambda pair: (counts[pair], pair),
-            default=(0, self.cells[0].items if self.cells else 0),
+            key=lambda covered: (counts[covered], covered),
+            default=(0, self.cells[0].items if self.cells else 0, 0),
         )
 
 

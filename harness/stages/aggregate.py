@@ -8,11 +8,12 @@ from anisora.harness.protocols import MetricInfo
 from anisora.harness.record import MetricResult
 from anisora.harness.runfolder import ScoreRow
 from anisora.harness.statistics.clustered_mean import Estimate, clustered_mean
+from anisora.harness.statistics.proportion import clustered_proportion
 from anisora.harness.statistics.subset import stratified_mean
 
 __all__ = ["aggregate", "item_values"]
 
-AGGREGATION = "mean over seeds, then weighted mean over items; cluster-robust t interval (CR2)"
+AGGREGATION = "mean over seeds, then weighted mean over items; cluster-robust t interval (CR2), Wilson's of shares"
 """The protocol's ``aggregation`` field."""
 
 
@@ -42,7 +43,8 @@ def aggregate(
         population: Of a subset: {stratum: items of the whole suite}. The results then estimate the means over the whole
             suite, post-stratified, with intervals of its finite population.
 
-    Items are counted once: scored if any seed has a value, else an error if any seed is one, else unscored.
+    Metrics of yes and no have Wilson's interval, all others Student's t. Items are counted once: scored if any seed has
+    a value, else an error if any seed is one, else unscored.
     """
     by_metric: dict[str, list[ScoreRow]] = defaultdict(list)
     for row in rows:
@@ -56,7 +58,7 @@ def _cell(info: MetricInfo, rows: Sequence[ScoreRow], population: Mapping[str, i
     failed = {row.item_id for row in rows if row.status == "error"} - set(values)
     items = sorted(values)
     estimate = (
-        clustered_mean(
+        (clustered_proportion if info.binary else clustered_mean)(
             [values[item][0] for item in items],
             [cluster_of[item] for item in items],
             [values[item][1] for item in items],

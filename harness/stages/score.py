@@ -32,7 +32,7 @@ def score_one(metric: Metric, item: Generation, features: FeatureReader) -> Scor
     """Score one clip with one metric; rewards and runs share this, so they cannot disagree.
 
     A metric whose inputs the sample lacks, or whose shortest clip is longer than this one, leaves it unscored with the
-    reason. A value that is not finite is an error of the metric, never a number.
+    reason. A value that is not finite, or one of yes and no outside 0..1, is an error of the metric, never a number.
 
     Raises:
         AnisoraError: The clip cannot be read, or the metric or an extractor failed.
@@ -47,6 +47,8 @@ def score_one(metric: Metric, item: Generation, features: FeatureReader) -> Scor
     score = metric.score(item, features)
     if score.value is not None and not math.isfinite(score.value):
         return _unscored(item, f"{info.name} gave {score.value!r}, which is not a number to rank by")
+    if score.value is not None and info.binary and not 0 <= score.value <= 1:
+        return _unscored(item, f"{info.name} gave {score.value!r}, but is a metric of yes and no: from 0 to 1")
     return score
 
 

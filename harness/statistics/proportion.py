@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,10 @@ from anisora.harness.errors import MetricError
 from anisora.harness.statistics.cluster_variance import t_quantile
 from anisora.harness.statistics.clustered_mean import Estimate, checked_items, without_interval
 
-__all__ = ["clustered_proportion", "wilson_bounds"]
+__all__ = ["SHARE_METHOD", "clustered_proportion", "wilson_bounds"]
 
-_METHOD = "clustered Wilson"
+SHARE_METHOD: Final = "clustered Wilson"
+"""How the interval of a share is made, as records and tables say it."""
 
 
 def clustered_proportion(
@@ -32,7 +34,7 @@ def clustered_proportion(
     Where all items are equal nothing tells the design effect; then a cluster counts as one item.
 
     Args:
-        values: 0 or 1 an item; a tie may be 0.5.
+        values: From 0 to 1 an item: 0 or 1, or what an item of several seeds has on average; a tie may be 0.5.
         clusters: The cluster of each item.
         weights: Finite and not negative; all equal when left out.
         level: Coverage of the interval, between 0 and 1.
@@ -45,9 +47,9 @@ def clustered_proportion(
         >>> found.value, round(found.low, 2), found.high
         (1.0, 0.48, 1.0)
     """
-    wrong = next((at for at, value in enumerate(values) if value not in (0, 0.5, 1)), None)
+    wrong = next((at for at, value in enumerate(values) if not 0 <= value <= 1), None)
     if wrong is not None:
-        raise MetricError(f"`values[{wrong}]` got {float(values[wrong])!r}; expected 0, 1 or, for a tie, 0.5.")
+        raise MetricError(f"`values[{wrong}]` got {float(values[wrong])!r}; expected a number from 0 to 1.")
     kept = checked_items(values, clusters, weights, level)
     found = without_interval(kept, level)
     if found.degrees is None or found.value is None or found.standard_error is None:
@@ -58,7 +60,7 @@ def clustered_proportion(
         np.float64(t_quantile(level, found.degrees)),
         clusters=found.clusters,
     )
-    return replace(found, low=float(low), high=float(high), method=_METHOD)
+    return replace(found, low=float(low), high=float(high), method=SHARE_METHOD)
 
 
 def wilson_bounds(

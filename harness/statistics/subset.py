@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from anisora.harness.statistics.cluster_variance import t_quantile
 __all__ = ["StratumSums", "SubsetEstimate", "stratified_mean", "stratified_sample", "stratified_variance"]
 
 _METHOD = "stratified t, finite population"
+_POOLED_DEGREES: Final = 6
+"""From so many degrees of freedom on, labels of one sampled item take the spread that the other labels show."""
 _Floats = NDArray[np.float64]
 
 
@@ -29,7 +32,7 @@ class SubsetEstimate:
     """Degrees of freedom; None where there is no interval or the subset is the suite."""
     method: str
     note: str
-    """Why there is no interval, or which labels were joined."""
+    """Why there is no interval, or how labels of fewer than two sampled items were treated."""
     sampled: int
     population: int
     strata: int
@@ -41,10 +44,10 @@ class StratumSums:
     """What the variance needs of each stratum; arrays are (..., strata)."""
 
     sampled: _Floats
-    """Items, at least 2, or 1 of 1."""
+    """Items, at least 1; in some stratum at least 2, unless all of one item are whole."""
     population: _Floats
     squares: _Floats
-    """Mean of ``(y - mean of the stratum)^2`` over the sampled items, with ``n - 1`` in the denominator."""
+    """Mean of ``(y - mean of the stratum)^2`` over the sampled items, with ``n - 1`` in the denominator; 0 of one."""
 
 
 def stratified_sample(labels: Mapping[str, str], size: int, seed: int = 0) -> tuple[str, ...]:
@@ -93,12 +96,13 @@ def stratified_mean(
     """Estimate the mean over a whole suite from items drawn by label.
 
     ``m = sum_h N_h mean_h / N`` with variance ``sum_h (N_h / N)^2 (1 - n_h / N_h) s_h^2 / n_h`` (Cochran 1977,
-    chapter 5) and Satterthwaite's degrees of freedom. It is about the items of this suite and no others; the part that
-    was scored is known, so that the interval shrinks to nothing as the subset grows to the suite.
+    chapter 5) and degrees of freedom of ``stratified_variance``. It is about the items of this suite and no others; the
+    part that was scored is known, so that the interval shrinks to nothing as the subset grows to the suite.
 
-    Labels of fewer than two sampled items are joined, those of like size first (collapsed strata, Wolter 2007),
-    which makes the interval rather too wide: their difference counts as spread. A label without sampled items is
-    represented by those it is joined with, which the note says.
+    Labels of one sampled item take the spread within labels that the others show, where those have six degrees of
+    freedom or more. Elsewhere labels of fewer than two sampled items are joined, those of like size first (collapsed
+    strata, Wolter 2007), which makes the interval rather too wide: their difference counts as spread. A label without
+    sampled items is represented by those it is joined with. The note says all this.
 
     Args:
         values: {sampled item: finite value}.
@@ -114,17 +118,23 @@ def stratified_mean(
         raise MetricError(f"`level` got {level!r}; expected a number between 0 and 1, such as 0.95.")
     by_label = _by_label(values, labels, population)
     whole = sum(population.values())
-    groups = _joined(by_label, population)
-    joined = len([1 for count in population.values() if count]) - len(groups)
+    degrees_within = sum(len(scored) - 1 for scored in by_label.values())
+    is_pooled = degrees_within >= _POOLED_DEGREES
+    groups = _nearest_joined(by_label, population) if is_pooled else _joined(by_label, population)
     means, sums = _group_sums(groups, by_label, population)
     value = math.fsum(mean * count / whole for mean, count in zip(means, sums.population.tolist(), strict=True))
     empty = sum(count > 0 and not by_label.get(label) for label, count in population.items())
-    notes = [f"{joined} labels joined with others, for fewer than 2 items each"] if joined else []
+    alone = int(((sums.sampled < 2) & (sums.population > 1)).sum())
+    joined = sum(count > 0 for count in population.values()) - len(groups)
+    notes = []
+    if is_pooled and alone:
+        notes.append(f"{alone} labels of one item, taken to spread as the others do")
+    if not is_pooled and joined:
+        notes.append(f"{joined} labels joined with others, for fewer than 2 items each")
     if empty:
         notes.append(f"{empty} labels without items, represented by those they are joined with")
-    bare = ((sums.sampled < 2) & (sums.population > 1)).any()
     error = degrees = None
-    if bare:
+    if alone and not is_pooled:
         notes = [f"{len(values)} sampled items; an interval needs 2 in some label or pair of labels"]
     else:
         variance, freedom = stratified_variance(sums)
@@ -149,14 +159,22 @@ def stratified_mean(
 def stratified_variance(sums: StratumSums) -> tuple[_Floats, _Floats]:
     """Return the variance of a stratified mean and its degrees of freedom, both (...).
 
-    ``V = sum_h V_h`` with ``V_h = (N_h / N)^2 (1 - n_h / N_h) s_h^2 / n_h``, and ``V^2 / sum_h(V_h^2 / (n_h - 1))``
-    degrees of freedom, 1 where nothing varies.
+    ``V = sum_h c_h s_h^2`` with ``c_h = (N_h / N)^2 (1 - n_h / N_h) / n_h``. The ``c`` of strata of one sampled item
+    are shared among the others by their degrees of freedom, ``n_h - 1``: the same as giving them the pooled ``s^2``.
+    The degrees of freedom are ``V^2 / sum_h(V_h^2 / n_h) - 1``, and at least 1. They lie between Satterthwaite's,
+    ``V^2 / sum_h(V_h^2 / (n_h - 1))``, far too few for many strata of two items, and Welch's (1947), with ``n_h + 1``
+    and less 2, which takes scores to be normal; one stratum has ``n - 1`` by all three.
     """
     share = sums.population / sums.population.sum(axis=-1, keepdims=True)
-    parts = share**2 * (1 - sums.sampled / sums.population) * sums.squares / sums.sampled
+    each = share**2 * (1 - sums.sampled / sums.population) / sums.sampled
+    is_single = sums.sampled < 2
+    free = np.where(is_single, 0.0, sums.sampled - 1)
+    lent = np.where(is_single, each, 0.0).sum(axis=-1, keepdims=True)
+    pooled = free / np.maximum(free.sum(axis=-1, keepdims=True), 1.0)
+    parts = (np.where(is_single, 0.0, each) + lent * pooled) * sums.squares
     variance = parts.sum(axis=-1)
-    cost = (parts**2 / np.maximum(sums.sampled - 1, 1)).sum(axis=-1)
-    return variance, np.where(cost > 0, variance**2 / np.where(cost > 0, cost, 1.0), 1.0)
+    cost = (parts**2 / sums.sampled).sum(axis=-1)
+    return variance, np.where(cost > 0, np.maximum(variance**2 / np.where(cost > 0, cost, 1.0) - 1, 1.0), 1.0)
 
 
 def _allocation(sizes: list[int], size: int) -> list[int]:
@@ -220,6 +238,17 @@ def _joined(by_label: Mapping[str, list[float]], population: Mapping[str, int]) 
             return [waiting]
         groups[-1].extend(waiting)
     return alone + joined
+
+
+def _nearest_joined(by_label: Mapping[str, list[float]], population: Mapping[str, int]) -> list[list[str]]:
+    """Return labels alone; one without sampled items is joined with the one nearest in size."""
+    present = [label for _, label in sorted((count, label) for label, count in population.items() if count)]
+    groups = {label: [label] for label in present if by_label.get(label)}
+    for label in present:
+        if label not in groups:
+            nearest = min(groups, key=lambda other: (abs(population[other] - population[label]), other))
+            groups[nearest].append(label)
+    return list(groups.values())
 
 
 def _group_sums(

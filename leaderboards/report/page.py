@@ -1,26 +1,19 @@
 """A report as one HTML page that needs nothing beside it: styles, script, pictures and videos are inside."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from anisora.leaderboards.effects import Effect
+from anisora.leaderboards.page_parts import board_cell, page_script, page_template, part
 from anisora.leaderboards.report.data import ReportData
 from anisora.leaderboards.report.media import STRIP_FRAMES, Moving
 from anisora.leaderboards.report.provenance import environment_rows, licences_of, protocol_paragraph, protocol_rows
 from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn
 from anisora.leaderboards.words import Words
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
 __all__ = ["Extra", "ExtraTable", "Media", "html_page"]
 
-_PACKAGE: Final = "anisora.leaderboards.report"
 _SIGNS: Final = {"worse": "−", "better": "+", "alike": "·", "unknown": ""}
 _FROZEN: Final = "damage/freeze"
 
@@ -69,15 +62,15 @@ def html_page(data: ReportData, media: Media, words: Words, *, extras: Sequence[
         words: The language.
         extras: Sections after the matrix.
     """
-    script = _resource("page.js")
+    script, script_hash = page_script()
     table = data.table
     context: dict[str, Any] = {
         "say": words,
         "data": data,
         "version": _version(),
-        "style": _resource("page.css"),
+        "style": part("page.css"),
         "script": script,
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        "script_hash": script_hash,
         "summary": data.suite.introduced(words.language)[1] if data.suite else "",
         "counts": _counts(data, words),
         "date": max(record.finished for record in data.records.values())[:10],
@@ -101,19 +94,7 @@ def html_page(data: ReportData, media: Media, words: Words, *, extras: Sequence[
         "digest": next(iter(data.records.values())).protocol.digest[:16],
     }
     context["contents"] = _contents(context, words)
-    return _template().render(context)
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_resource("page.html.j2"))
-
-
-def _resource(name: str) -> str:
-    return files(_PACKAGE).joinpath(name).read_text(encoding="utf-8")
+    return page_template("report", "page.html.j2").render(context)
 
 
 def _version() -> str:
@@ -187,11 +168,11 @@ def _board(table: LeaderboardTable, words: Words) -> list[tuple[str, list[dict[s
             _board_cell(row, column, cell, span, truth.cells[place].value if truth else None, words)
             for place, (column, cell, span) in enumerate(zip(table.columns, row.cells, spans, strict=True))
         ]
-        scored, items = row.coverage
+        scored, items, clusters = row.coverage
         name, settings = _name(table, row)
         line = {
             **{"model": row.model, "name": name, "settings": settings},
-            **{"cells": cells, "scored": scored, "planned": items},
+            **{"cells": cells, "scored": scored, "planned": items, "clusters": clusters},
         }
         made["truth" if row.reference else "systems"].append(line)
     return [(kind, rows) for kind, rows in made.items() if rows]
@@ -218,23 +199,11 @@ def _board_cell(
         low, high = span
         return round(3 + 94 * (value - low) / (high - low or 1.0), 2)
 
-    bar = range_text = None
+    made = board_cell(row, column, cell, words)
     if cell.value is not None and cell.low is not None and cell.high is not None:
-        bar = [place(cell.low), place(cell.value), place(cell.high)]
-        range_text = f"[{column.format(cell.low)}, {column.format(cell.high)}]"
-    own = cell.value is not None and (cell.scored, cell.items) != row.coverage
-    return {
-        "key": "" if cell.value is None else repr(cell.value * column.scale),
-        "text": None if cell.value is None else column.format(cell.value),
-        "best": cell.best,
-        "tied": cell.tied,
-        "star": cell.above_reference,
-        "bar": bar,
-        "truth": None if truth is None else place(truth),
-        "range": range_text,
-        "note": words("no_interval", note=cell.note) if cell.value is not None else cell.note,
-        "coverage": words("scored", scored=cell.scored, items=cell.items) if own else "",
-    }
+        made["bar"] = [place(cell.low), place(cell.value), place(cell.high)]
+    made["truth"] = None if truth is None else place(truth)
+    return made
 
 
 def _matrix(data: ReportData, words: Words) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ from anisora.harness.registry import registry
 from anisora.harness.suite import Column, load_suite
 from anisora.leaderboards.baselines import is_baseline
 from anisora.leaderboards.comparability import field_differences, shortened
+from anisora.leaderboards.publishable import publishable
 from anisora.leaderboards.store import Leaderboard
-from anisora.leaderboards.submissions.publishable import publishable
-from anisora.leaderboards.submissions.status import Submission, withdrawn_note
+from anisora.leaderboards.submission import Submission, withdrawn_note
 from anisora.leaderboards.table import LeaderboardTable, build_table
 
 __all__ = ["Other", "SiteData", "SuiteData", "TableGroup", "gather_site"]

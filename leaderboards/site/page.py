@@ -1,31 +1,25 @@
 """The pages of a site as texts: each stands alone with its styles and script, and links to the others."""
 
-import base64
 import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from anisora.harness.record import Json, MetricResult, RunRecord
+from anisora.leaderboards.page_parts import board_cell, page_script, page_template, part
 from anisora.leaderboards.render import render
 from anisora.leaderboards.site.data import SiteData, SuiteData, TableGroup
 from anisora.leaderboards.site.words import SiteWords
-from anisora.leaderboards.submissions.status import STATUSES, Submission
-from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from anisora.leaderboards.submission import STATUSES, Submission
+from anisora.leaderboards.table import LeaderboardTable, Row
 
 __all__ = ["BOARD", "INDEX", "file_name", "site_pages"]
 
 INDEX: Final = "index.html"
 BOARD: Final = "leaderboard.duckdb"
 
-_SITE: Final = "anisora.leaderboards.site"
-_REPORT: Final = "anisora.leaderboards.report"
 _LONGEST_SLUG: Final = 48
 
 
@@ -78,36 +72,21 @@ def _run_path(run_id: str) -> str:
 
 
 @cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    def load(name: str) -> str:
-        return files(_SITE).joinpath(name).read_text(encoding="utf-8")
-
-    return Environment(
-        loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-
-
-@cache
 def _shared() -> dict[str, str]:
-    """Return what every page holds: the styles and the script of the report, which sorts tables, and a little more."""
+    """Return what every page holds: the styles of reports and a little more, and their script, which sorts tables."""
     import anisora
 
-    report, site = files(_REPORT), files(_SITE)
-    script = report.joinpath("page.js").read_text(encoding="utf-8")
-    style = "".join(
-        place.joinpath(name).read_text(encoding="utf-8") for place, name in ((report, "page.css"), (site, "site.css"))
-    )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return {"script": script, "style": style, "script_hash": digest, "version": anisora.__version__}
+    script, script_hash = page_script()
+    style = part("page.css") + part("site.css", "site")
+    return {"script": script, "style": style, "script_hash": script_hash, "version": anisora.__version__}
 
 
 def _page(
     template: str, say: SiteWords, heading: str, date: str, crumbs: Sequence[tuple[str, str]], **context: object
 ) -> str:
-    made = _environment().get_template(template)
-    return made.render(say=say, heading=heading, date=date, crumbs=crumbs, **_shared(), **context)
+    return page_template("site", template).render(
+        say=say, heading=heading, date=date, crumbs=crumbs, **_shared(), **context
+    )
 
 
 def _index(data: SiteData, say: SiteWords, date: str) -> str:
@@ -195,29 +174,17 @@ def _row(table: LeaderboardTable, row: Row, submission: Submission, say: SiteWor
     name, _, settings = row.model.partition(":")
     untrained = " [UNTRAINED]" if row.untrained is not None else ""
     subset = f" [SUBSET {row.subset}]" if row.subset else ""
+    scored, items, clusters = row.coverage
     return {
         "model": row.model,
         "name": f"{name}{table.marks(row)}{subset}{untrained}",
         "settings": settings,
         "href": f"../{_run_path(row.run_id)}",
-        "cells": [_cell(column, cell, say) for column, cell in zip(table.columns, row.cells, strict=True)],
+        "cells": [board_cell(row, column, cell, say) for column, cell in zip(table.columns, row.cells, strict=True)],
+        "scored": scored,
+        "planned": items,
+        "clusters": clusters,
         "status": _status(submission),
-    }
-
-
-def _cell(column: TableColumn, cell: Cell, say: SiteWords) -> dict[str, Any]:
-    interval = ""
-    if cell.low is not None and cell.high is not None:
-        interval = f"[{column.format(cell.low)}, {column.format(cell.high)}]"
-    return {
-        "key": "" if cell.value is None else repr(cell.value * column.scale),
-        "text": None if cell.value is None else column.format(cell.value),
-        "best": cell.best,
-        "tied": cell.tied,
-        "star": cell.above_reference,
-        "range": interval,
-        "note": say("no_interval", note=cell.note) if cell.value is not None else cell.note,
-        "coverage": f"{cell.scored}/{cell.items}",
     }
 
 

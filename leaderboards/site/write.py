@@ -17,7 +17,7 @@ from anisora.leaderboards.database import Database
 from anisora.leaderboards.site.data import SiteData, gather_site
 from anisora.leaderboards.site.page import BOARD, INDEX, site_pages
 from anisora.leaderboards.store import Leaderboard
-from anisora.leaderboards.submissions.status import Submission
+from anisora.leaderboards.submission import Submission
 
 __all__ = ["MARKER", "write_site"]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from anisora.harness.errors import ConfigError
 from anisora.leaderboards.store import Leaderboard, SubmitOutcome
+from anisora.leaderboards.submission import Claim, Submission, check_claim
 from anisora.leaderboards.submissions.bundle import Bundle, read_bundle
-from anisora.leaderboards.submissions.status import Claim, Submission, check_claim
 
 __all__ = ["add_bundle", "withdraw_run"]
 

@@ -16,9 +16,9 @@ from anisora.harness.errors import ConfigError, DataError, RecordError
 from anisora.harness.inputs.runs import find_run
 from anisora.harness.record import RunRecord, RunSpec
 from anisora.harness.runfolder import RunFolder, ScoreRow, sha256_of_file, write_atomically
+from anisora.leaderboards.publishable import publishable, without_paths
 from anisora.leaderboards.submissions.archive import MOST_BYTES, MOST_MEMBER_BYTES, read_archive
 from anisora.leaderboards.submissions.check import check_run
-from anisora.leaderboards.submissions.publishable import publishable, without_paths
 from anisora.leaderboards.submissions.rows import BundledClip, clips_bytes, read_clips, read_scores
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from anisora.harness.record import MetricResult, RunRecord, canonical_json
 from anisora.harness.registry import Spec, registry
 from anisora.harness.runfolder import ScoreRow
 from anisora.harness.stages.aggregate import aggregate
+from anisora.harness.statistics.proportion import SHARE_METHOD
 from anisora.leaderboards.submissions.rows import BundledClip
 
 __all__ = ["check_run"]
@@ -219,7 +220,7 @@ def _equal(left: float | None, right: float | None) -> bool:
 
 
 def _infos(record: RunRecord) -> dict[str, MetricInfo]:
-    """Return what aggregation needs to know of each metric: the installed direction, where the version is the same."""
+    """Return what aggregation needs to know of each metric: what is installed, where the version is the same."""
     return {
         result.metric: MetricInfo(
             name=result.metric,
@@ -229,6 +230,7 @@ def _infos(record: RunRecord) -> dict[str, MetricInfo]:
             value_range=(-math.inf, math.inf),
             requests=(),
             source="",
+            binary=installed.binary if installed is not None else result.interval == SHARE_METHOD,
         )
         for result, installed in _with_installed(record)
     }
@@ -236,7 +238,9 @@ def _infos(record: RunRecord) -> dict[str, MetricInfo]:
 
 def _ranges(record: RunRecord) -> dict[str, tuple[float, float]]:
     return {
-        result.metric: installed.value_range for result, installed in _with_installed(record) if installed is not None
+        result.metric: (0.0, 1.0) if installed is None else installed.value_range
+        for result, installed in _with_installed(record)
+        if installed is not None or result.interval == SHARE_METHOD
     }
 
 

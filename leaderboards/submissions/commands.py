@@ -9,7 +9,7 @@ from anisora.harness.commands.groups import Command
 from anisora.harness.commands.options import leaderboard_file, option
 
 if TYPE_CHECKING:
-    from anisora.leaderboards.submissions.status import Claim
+    from anisora.leaderboards.submission import Claim
 
 __all__ = ["add", "bundle", "withdraw"]
 

@@ -71,7 +71,12 @@ def test_language_examples_systems_and_columns_can_be_chosen(report: Report) -> 
     assert told == Finished(0, "", "")
     read = page_of(Path("deep/er"))
     assert read.one("html").attributes["lang"] == "zh-CN"
-    assert [head.text for head in read.one(id="leaderboard").all("th", scope="col")] == ["系统", "ssim ↑", "样本"]
+    assert [head.text for head in read.one(id="leaderboard").all("th", scope="col")] == [
+        "系统",
+        "ssim ↑",
+        "样本",
+        "聚类",
+    ]
     rows = read.one(id="leaderboard").all("th", scope="row")
     assert [row.attributes["data-key"] for row in rows] == [SYSTEMS[1], "ground-truth"]
     assert len(read.all("article")) == 3

@@ -15,7 +15,7 @@ from anisora.leaderboards.site.page import INDEX
 from anisora.leaderboards.site.words import SiteWords
 from anisora.leaderboards.site.write import write_site
 from anisora.leaderboards.store import Leaderboard
-from anisora.leaderboards.submissions.status import Submission
+from anisora.leaderboards.submission import Submission
 from anisora.leaderboards.words import LANGUAGES
 
 if TYPE_CHECKING:

@@ -1,3 +1,4 @@
+import json
 from itertools import product
 from math import sqrt
 
@@ -6,9 +7,11 @@ import pytest
 from records import make_record, make_run, make_scores
 
 from anisora.harness.errors import RecordError, UnknownNameError
+from anisora.harness.statistics.matched_motion import matched_motion_difference
 from anisora.harness.statistics.paired_difference import paired_difference
 from anisora.leaderboards.compare import Comparison, MetricComparison, compare
 from anisora.leaderboards.pairing import Side
+from anisora.leaderboards.render import EXTRAPOLATED, render_comparison
 from anisora.leaderboards.store import Leaderboard
 
 ITEMS = [f"item-{at:03}" for at in range(60)]
@@ -220,3 +223,68 @@ def test_the_leaderboard_compares_by_name_and_finds_the_ground_truth() -> None:
         assert (found.left_run, found.right_run, found.level) == ("smoke-alpha", "smoke-beta", 0.9)
         with pytest.raises(UnknownNameError, match=r"'alpa' is not known. Did you mean 'alpha'"):
             board.compare("smoke", "alpa", "beta")
+
+
+# -- at equal motion
+
+
+def moving() -> tuple[Side, Side, dict[str, dict[str, float]]]:
+    """Alpha moves less and is ahead in sharpness for that alone; in ``ssim`` it is ahead beyond it."""
+    generator = np.random.default_rng(5)
+    motion = {"alpha": generator.gamma(4, 1, 60), "beta": generator.gamma(4, 1, 60) + 1.5}
+    values = {
+        f"{name} {metric}": dict(zip(ITEMS, found.tolist(), strict=True))
+        for name, gain in (("alpha", 0.7), ("beta", 0.0))
+        for metric, found in (
+            ("flow", motion[name]),
+            ("sharpness", -0.8 * motion[name] + generator.normal(0, 0.4, 60)),
+            ("ssim", -0.8 * motion[name] + gain + generator.normal(0, 0.4, 60)),
+        )
+    }
+    sides = [side(name, {m: values[f"{name} {m}"] for m in ("flow", "sharpness", "ssim")}) for name in motion]
+    return sides[0], sides[1], values
+
+
+def test_an_advantage_of_stillness_is_gone_at_equal_motion() -> None:
+    left, right, values = moving()
+    found = {metric.column.metric: metric for metric in compare(left, right, motion="flow").metrics}
+    assert found["flow"].at_equal_motion is None
+    clusters = {row.item_id: row.cluster for row in left[1]}
+    for name in ("sharpness", "ssim"):
+        assert found[name].verdict == "left better"
+        numbers = [values[f"{system} {metric}"] for metric in (name, "flow") for system in ("alpha", "beta")]
+        assert found[name].at_equal_motion == matched_motion_difference(*numbers, clusters)
+    still, beyond = (found[name].at_equal_motion.at_equal_motion for name in ("sharpness", "ssim"))
+    assert still.low < 0 < still.high
+    assert beyond.low > 0
+    assert all(metric.at_equal_motion is None for metric in compare(left, right).metrics)
+
+
+def test_the_comparison_at_equal_motion_is_printed_and_what_was_never_seen_marked() -> None:
+    left, right, _ = moving()
+    text = render_comparison(compare(left, right, motion="flow"))
+    assert "At equal flow " in text.splitlines()[2]
+    assert "At equal flow: the difference that a straight line gives" in text
+    assert EXTRAPOLATED + " one side" not in text
+    faster = {item: value + 50 for item, value in drawn(3, 1.0).items()}
+    apart = compare(
+        side("alpha", {"sharpness": drawn(1, 0.5), "flow": drawn(2, 1.0)}),
+        side("beta", {"sharpness": drawn(4, 0.5), "flow": faster}),
+        motion="flow",
+    )
+    assert "? one side has more flow in every item: equal was never seen." in render_comparison(apart)
+    rows = json.loads(render_comparison(apart, "json"))["metrics"]
+    row = next(row for row in rows if row["metric"] == "sharpness")
+    assert (row["matched_by"], row["extrapolated"]) == ("flow", True)
+    assert row["at_equal_motion_low"] < row["at_equal_motion"] < row["at_equal_motion_high"]
+
+
+def test_motion_that_cannot_match_says_why_and_an_unknown_one_is_named() -> None:
+    left = side("alpha", {"sharpness": drawn(1, 0.5), "flow": dict.fromkeys(ITEMS, 1.0)})
+    right = side("beta", {"sharpness": drawn(2, 0.5), "flow": dict.fromkeys(ITEMS, 3.0)})
+    found = compare(left, right, motion="flow")
+    assert found.notes[-1].startswith("sharpness at equal flow: Motion differs by -2.0 in every item")
+    with pytest.raises(
+        UnknownNameError, match=r"'flicker' is not known\. Run .alpha. .smoke-alpha. has: sharpness, flow"
+    ):
+        compare(left, right, motion="flicker")

@@ -159,16 +159,16 @@ def test_the_table_has_values_above_intervals_and_the_ground_truth_last() -> Non
     assert lines[0] == "Three systems"
     assert [line.split() for line in body] == [
         ["damage/blur", "0.2000", "0.2000★", "0.5000", "8/8"],
-        ["severity=1", "±0.0017", "±0.0017", "±0.0033"],
+        ["severity=1", "±0.0017", "±0.0017", "±0.0033", "in", "8"],
         ["noise", "0.8000★", "0.8000", "8/8"],
-        ["±0.0017", "±0.0017"],
+        ["±0.0017", "±0.0017", "in", "8"],
         ["still", "0.5000", "0.1000", "8/8"],
-        ["±0.0017", "±0.0017"],
+        ["±0.0017", "±0.0017", "in", "8"],
     ]
     truth = lines[rules[1] + 1 : rules[1] + 3]
     assert [line.split() for line in truth] == [
         [TRUTH, "0.5000", "0.5000", "0.5000", "8/8"],
-        ["±0.0017", "±0.0017", "±0.0017"],
+        ["±0.0017", "±0.0017", "±0.0017", "in", "8"],
     ]
     assert lines[rules[1] + 4 :] == list(table.footnotes)
 

@@ -42,8 +42,8 @@ def test_text_is_aligned_and_complete(table: LeaderboardTable) -> None:
     assert body[6].startswith("ground-truth ")
     assert "*61.0★ [60.0, 62.0]" in body[4]
     assert body[4].startswith("动画-2† ")
-    assert body[4].split()[-2:] == ["*0.020", "20/20"]
-    assert body[2].split() == ["alpha_1", "50.0", "[49.0,", "51.0]", "-", "18/20"]
+    assert body[4].split()[-3:] == ["*0.020", "20/20", "10"]
+    assert body[2].split() == ["alpha_1", "50.0", "[49.0,", "51.0]", "-", "18/20", "10"]
     assert lines[10:] == [
         "* best in its column.",
         "In brackets: 95 % interval (clustered t).",
@@ -61,12 +61,12 @@ def test_markdown_escapes_names_and_sets_ground_truth_apart(table: LeaderboardTa
     assert lines[:4] == [
         "### Smoke",
         "",
-        "| Model | Sharpness ↑ | Flicker ↓ | Items |",
-        "| :-- | --: | --: | --: |",
+        "| Model | Sharpness ↑ | Flicker ↓ | Items | Clusters |",
+        "| :-- | --: | --: | --: | --: |",
     ]
-    assert lines[4] == r"| alpha\_1 | 50.0 <sub>\[49.0, 51.0\]</sub> | - | 18/20 |"
-    assert lines[6] == r"| 动画-2† | **61.0★** <sub>\[60.0, 62.0\]</sub> | **0.020** | 20/20 |"
-    assert lines[7] == "|  |  |  |  |"
+    assert lines[4] == r"| alpha\_1 | 50.0 <sub>\[49.0, 51.0\]</sub> | - | 18/20 | 10 |"
+    assert lines[6] == r"| 动画-2† | **61.0★** <sub>\[60.0, 62.0\]</sub> | **0.020** | 20/20 | 10 |"
+    assert lines[7] == "|  |  |  |  |  |"
     assert lines[8].startswith("| *ground-truth* | 60.0 ")
 
 
@@ -76,10 +76,10 @@ def test_latex_is_a_balanced_booktabs_table(table: LeaderboardTable) -> None:
     assert text.count(r"\midrule") == 2
     assert text.count("{") == text.count("}")
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert all(line.count(" & ") == 3 for line in rows)
-    assert rows[0] == r"Model & Sharpness $\uparrow$ & Flicker $\downarrow$ & Items \\"
-    assert rows[1] == r"alpha\_1 & 50.0 {\tiny {[}49.0, 51.0{]}} & -- & 18/20 \\"
-    assert rows[3] == r"动画-2\dag{} & \textbf{61.0$\star$} {\tiny {[}60.0, 62.0{]}} & \textbf{0.020} & 20/20 \\"
+    assert all(line.count(" & ") == 4 for line in rows)
+    assert rows[0] == r"Model & Sharpness $\uparrow$ & Flicker $\downarrow$ & Items & Clusters \\"
+    assert rows[1] == r"alpha\_1 & 50.0 {\tiny {[}49.0, 51.0{]}} & -- & 18/20 & 10 \\"
+    assert rows[3] == r"动画-2\dag{} & \textbf{61.0$\star$} {\tiny {[}60.0, 62.0{]}} & \textbf{0.020} & 20/20 & 10 \\"
     assert r"95 \% interval" in text
 
 
@@ -126,11 +126,12 @@ def test_rendering_the_same_table_gives_the_same_text(table: LeaderboardTable, s
 
 
 def test_a_cell_with_a_coverage_of_its_own_tells_it() -> None:
-    results = [make_result("a", 0.5), make_result("b", 0.5), make_result("c", 0.5, scored=7, errors=13)]
+    results = [make_result("a", 0.5), make_result("b", 0.5), make_result("c", 0.5, scored=7, errors=13, clusters=4)]
     text = render(build_table([make_record("alpha", results)]), "text")
-    assert text.count("(7/20)") == 1
+    assert text.count("(7/20 in 4)") == 1
+    assert "(a/b in c): a of b items scored, in c clusters, where that is not as in the row." in text
     assert "c of alpha: 13 failed, of 20 items." in text
-    assert text.splitlines()[4].endswith("20/20")
+    assert text.splitlines()[4].split()[-2:] == ["20/20", "10"]
 
 
 def test_untrained_runs_are_marked_in_every_style() -> None:

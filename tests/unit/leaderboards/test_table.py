@@ -48,7 +48,7 @@ def test_a_table_holds_values_intervals_and_coverage() -> None:
         "clustered t",
     )
     assert (found.scored, found.unscored, found.errors, found.items, found.clusters) == (17, 2, 1, 20, 9)
-    assert table.rows[0].coverage == (17, 20)
+    assert table.rows[0].coverage == (17, 20, 9)
     assert "Sharp of alpha: 2 unscored, 1 failed, of 20 items." in table.footnotes
 
 

@@ -13,7 +13,7 @@ from anisora.leaderboards.effects import Verdict
 from anisora.leaderboards.report.choice import KINDS
 from anisora.leaderboards.words import LANGUAGES, Words, texts
 
-TEMPLATE = REPOSITORY / "leaderboards" / "report" / "page.html.j2"
+TEMPLATES = [REPOSITORY / "leaderboards" / name for name in ("report/page.html.j2", "cell.html.j2")]
 CHOSEN_WHEN_DRAWN = {
     "effect.verdict": set(get_args(Verdict)),
     "column.direction": set(get_args(Direction)),
@@ -66,9 +66,10 @@ def keys_of_code() -> tuple[set[str], set[str]]:
 
 
 def keys_of_template() -> tuple[set[str], set[str]]:
-    """Return the keys that the page names, and the expressions of those that it computes."""
+    """Return the keys that the pages name, and the expressions of those that it computes."""
     keys, computed = set(), set()
-    for argument in re.findall(r"\bsay\(([^,)]+)", TEMPLATE.read_text(encoding="utf-8")):
+    templates = "".join(template.read_text(encoding="utf-8") for template in TEMPLATES)
+    for argument in re.findall(r"\bsay\(([^,)]+)", templates):
         literal = re.fullmatch(r"'(\w+)'", argument.strip())
         if literal:
             keys.add(literal.group(1))

@@ -1,15 +1,19 @@
 import math
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from trial_metrics import make_info, make_row
 
 from anisora.harness.record import MetricResult
 from anisora.harness.runfolder import ScoreRow
 from anisora.harness.stages.aggregate import aggregate, item_values
+from anisora.harness.statistics.proportion import clustered_proportion
+from anisora.harness.statistics.subset import stratified_sample
 
 INFOS = {"trial": make_info()}
 
@@ -125,6 +129,40 @@ def test_a_subset_estimates_the_weighted_mean_of_the_whole_by_strata() -> None:
     assert result.standard_error == pytest.approx(math.sqrt(variance), rel=1e-12)
     assert result.value - result.low == pytest.approx(result.high - result.value, rel=1e-9)
     assert (result.interval, result.interval_note) == ("stratified t, finite population", "")
+
+
+def test_a_metric_of_yes_and_no_has_the_interval_of_a_share() -> None:
+    rows = [make_row(f"i{at}", float(at > 0), cluster=f"c{at % 9}") for at in range(27)]
+    rows.append(make_row("i0", 1.0, seed=1, cluster="c0"))  # one seed of i0 says no, the other yes
+    (share,) = aggregate(rows, {"trial": make_info(binary=True)})
+    (mean,) = aggregate(rows, INFOS)
+    assert share.value == mean.value == pytest.approx(26.5 / 27)
+    assert (share.interval, mean.interval) == ("clustered Wilson", "clustered t")
+    assert share.high < 1 < mean.high
+    expected = clustered_proportion([0.5, *[1.0] * 26], [f"c{at % 9}" for at in range(27)])
+    assert (share.low, share.high) == (expected.low, expected.high)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("correlation", [0.0, 0.3])
+def test_weighted_subsets_cover_the_mean_of_the_whole(correlation: float) -> None:
+    generator = np.random.default_rng(8)
+    sizes = generator.integers(10, 31, 50)
+    labels = {f"{label}/{at}": f"label {label:02}" for label, size in enumerate(sizes) for at in range(size)}
+    population = Counter(labels.values())
+    covered = 0
+    for replication in range(4000):
+        shared = np.repeat(generator.normal(0, math.sqrt(correlation), 50), sizes)
+        latent = shared + generator.normal(0, math.sqrt(1 - correlation), len(labels))
+        values = dict(zip(labels, stats.beta.ppf(stats.norm.cdf(latent), 19, 1).tolist(), strict=True))
+        weights = dict(zip(labels, generator.choice([1.0, 2.0, 5.0], len(labels)).tolist(), strict=True))
+        rows = [
+            make_row(item, values[item], cluster=labels[item], weight=weights[item])
+            for item in stratified_sample(labels, 75, seed=replication)
+        ]
+        (found,) = aggregate(rows, INFOS, population)
+        covered += found.low <= np.average(list(values.values()), weights=list(weights.values())) <= found.high
+    assert 0.93 <= covered / 4000 <= 0.97
 
 
 def test_aggregates_follow_from_rows_alone() -> None:

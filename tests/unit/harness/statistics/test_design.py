@@ -174,10 +174,34 @@ def test_labels_of_one_item_are_joined_and_absent_ones_represented() -> None:
     assert found.value == pytest.approx((30 * 2 + 20 * 6) / 50)
     joined, own = 0.6**2 * (1 - 2 / 30) * 2 / 2, 0.4**2 * (1 - 2 / 20) * 2 / 2
     assert found.standard_error == pytest.approx(math.sqrt(joined + own))
-    assert found.degrees == pytest.approx((joined + own) ** 2 / (joined**2 + own**2))
+    assert found.degrees == pytest.approx((joined + own) ** 2 / (joined**2 / 2 + own**2 / 2) - 1)
     assert found.strata == 2
     assert found.note == (
         "2 labels joined with others, for fewer than 2 items each; "
+        "1 labels without items, represented by those they are joined with"
+    )
+
+
+def test_labels_of_one_item_take_the_spread_of_the_others_where_enough_have_two() -> None:
+    population = {f"label {at}": 10 + at for at in range(10)}
+    scores = {f"label {at}": [0.1 * at, 0.1 * at + 0.02 * (at + 1)][: 2 if at < 7 else 1] for at in range(9)}
+    labels = {f"{label}/{at}": label for label, values in scores.items() for at in range(len(values))}
+    values = {item: scores[label][int(item[-1])] for item, label in labels.items()}
+    found = stratified_mean(values, labels, population)
+    # Seven labels of two items, two of one, and one without, which the nearest in size, label 8, stands for.
+    assert found.strata == 9
+    sizes = [*(population[f"label {at}"] for at in range(8)), 18 + 19]
+    means = [float(np.mean(scores[f"label {at}"])) for at in range(9)]
+    assert found.value == pytest.approx(np.average(means, weights=sizes))
+    spreads = [float(np.var(scores[f"label {at}"], ddof=1)) for at in range(7)]
+    taken = [2] * 7 + [1] * 2
+    share = [(size / sum(sizes)) ** 2 * (1 - n / size) / n for size, n in zip(sizes, taken, strict=True)]
+    own = [c * spread for c, spread in zip(share[:7], spreads, strict=True)]
+    assert found.standard_error == pytest.approx(math.sqrt(sum(own) + sum(share[7:]) * np.mean(spreads)))
+    parts = [part + sum(share[7:]) / 7 * spread for part, spread in zip(own, spreads, strict=True)]
+    assert found.degrees == pytest.approx(sum(parts) ** 2 / sum(part**2 / 2 for part in parts) - 1)
+    assert found.note == (
+        "2 labels of one item, taken to spread as the others do; "
         "1 labels without items, represented by those they are joined with"
     )
 
@@ -199,7 +223,7 @@ def test_a_subset_of_single_items_covers_the_suite() -> None:
         drawn = stratified_sample(labels, 100, seed=seed)
         found = stratified_mean({item: values[item] for item in drawn}, labels, sizes)
         covered += found.low <= np.mean(list(values.values())) <= found.high
-    assert 0.93 <= covered / 400 <= 1.0
+    assert 0.92 <= covered / 400 <= 0.98
 
 
 @pytest.mark.parametrize(

@@ -276,8 +276,8 @@ def test_a_share_of_none_or_all_has_an_interval_of_some_width_within_the_range(v
 
 def test_a_share_needs_six_clusters_and_shares() -> None:
     assert clustered_proportion([1, 0], ["a", "b"]).note == "2 clusters; an interval needs 6"
-    with pytest.raises(MetricError, match=r"`values\[1\]` got 0.3"):
-        clustered_proportion([1, 0.3], ["a", "b"])
+    with pytest.raises(MetricError, match=r"`values\[1\]` got 1.3"):
+        clustered_proportion([1, 1.3], ["a", "b"])
 
 
 # -- components

@@ -105,7 +105,7 @@ def test_what_comes_from_records_is_text_and_never_markup() -> None:
     handlers = [name for element in read.all() for name in element.attributes if name.startswith("on")]
     assert handlers == []
     assert [image for image in read.all("img") if not image.attributes["src"].startswith("data:")] == []
-    assert len(row_of(read, HOSTILE)) == 4
+    assert len(row_of(read, HOSTILE)) == 5
     assert read.one("title").text == f"{HOSTILE} · Report"
     assert read.one("h1").text == HOSTILE
     assert [paragraph.text for paragraph in read.one(id="mine").all("p")] == [QUOTES]
@@ -202,7 +202,8 @@ def test_the_best_and_the_suspiciously_good_are_marked() -> None:
     read = page()
     alpha, beta = row_of(read, "alpha"), row_of(read, "beta")
     assert "best" in beta[0].attributes["class"]
-    assert beta[0].one("span", class_="value").attributes["title"] == Words("en")("best")
+    title = beta[0].one("span", class_="value").attributes["title"]
+    assert title == f"8 of 8 items, 8 clusters; {Words('en')('best')}"
     assert beta[0].one("span", class_="star").attributes["title"] == Words("en")("star")
     assert "class" not in alpha[0].attributes
     assert not alpha[0].all("span", class_="star")
@@ -220,8 +221,9 @@ def test_a_cell_of_other_coverage_tells_it() -> None:
     values = {**around(0.5), ITEMS[0]: None}
     systems = {"alpha": {"sharpness": around(0.5), "ssim": around(0.5), "flicker": values}}
     cells = row_of(page(Scored(systems).report()), "alpha")
-    assert [("7 of 8 scored" in cell.text) for cell in cells] == [False, False, True, False]
-    assert cells[-1].text == "8/8"
+    told = ["7 of 8 items, 7 clusters" in cell.text for cell in cells]
+    assert told == [False, False, True, False, False]
+    assert [cell.text for cell in cells[-2:]] == ["8/8", "8"]
 
 
 def test_few_clusters_give_a_reason_in_place_of_an_interval() -> None:
@@ -347,7 +349,7 @@ def test_a_chinese_page_is_marked_as_such_and_has_chinese_heads() -> None:
     for head in read.all("h2"):
         assert head.text in extra or re.search(r"[\u4e00-\u9fff]", head.text), head.text
     heads = [head.text for head in read.one(id="leaderboard").all("th", scope="col")]
-    assert heads == ["系统", "锐度 ↑", "Flicker ↓", "样本"]
+    assert heads == ["系统", "锐度 ↑", "Flicker ↓", "样本", "聚类"]
     assert read.one("select").all("option")[0].text == "锐度 ↑"
     assert "越高越好" in read.one(id="leaderboard").all("th", scope="col")[1].attributes["title"]
 

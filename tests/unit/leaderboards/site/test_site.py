@@ -17,7 +17,7 @@ from anisora.leaderboards.site.page import BOARD, INDEX, file_name
 from anisora.leaderboards.site.words import SiteWords, site_texts
 from anisora.leaderboards.site.write import MARKER, write_site
 from anisora.leaderboards.store import Leaderboard
-from anisora.leaderboards.submissions.status import Submission
+from anisora.leaderboards.submission import Submission
 from anisora.leaderboards.words import LANGUAGES, texts
 
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
@@ -117,7 +117,8 @@ def test_a_cell_has_value_interval_and_coverage(site: Path, board: Leaderboard) 
     cell = row.all("td")[0]
     assert cell.one("span", class_="value").text.removesuffix(" ★") == f"{result.value:.4f}"
     assert cell.one("span", class_="range").text == f"[{result.low:.4f}, {result.high:.4f}]"
-    assert cell.one("span", class_="covered").text == "20/20"
+    assert cell.one("span", class_="value").attributes["title"].startswith("20 of 20 items, 8 clusters")
+    assert [part.text for part in row.all("td")[-3:-1]] == ["20/20", "8"]
     assert float(cell.attributes["data-key"]) == result.value
 
 

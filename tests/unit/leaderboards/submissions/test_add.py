@@ -12,10 +12,11 @@ import pytest
 
 from anisora.harness.errors import AnisoraError, ConfigError, DataError, RecordError, UnknownNameError
 from anisora.harness.runfolder import RunFolder
+from anisora.harness.statistics.proportion import clustered_proportion
 from anisora.leaderboards.store import Leaderboard
+from anisora.leaderboards.submission import Submission
 from anisora.leaderboards.submissions.add import add_bundle, withdraw_run
 from anisora.leaderboards.submissions.bundle import read_bundle, write_bundle
-from anisora.leaderboards.submissions.status import Submission
 
 Row = dict[str, Any]
 RUN = "small-alpha-0123456789"
@@ -126,19 +127,56 @@ def test_a_run_with_errors_and_missing_clips_is_taken(
     assert [(result.scored, result.errors) for result in found.record.results] == [(5, 1), (6, 1)]
 
 
-def test_a_metric_that_is_not_installed_is_taken_by_its_own_word(board: Leaderboard, tamper: Any) -> None:
+def give_a_metric_of_their_own(tamper: Any, rows: Callable[[list[Row]], object] = len, **result: Any) -> Path:
+    """Make ``sharpness`` a metric that is not installed, with other rows and another result."""
+
     def rename(name: str) -> str:
         return "their_metric" if name == "sharpness" else name
 
     def change(record: Row) -> None:
-        record["results"][0]["metric"] = rename(record["results"][0]["metric"])
+        record["results"][0].update(result, metric=rename(record["results"][0]["metric"]))
         record["spec"]["metrics"] = [rename(name) for name in record["spec"]["metrics"]]
         record["protocol"]["metrics"] = {rename(name): each for name, each in record["protocol"]["metrics"].items()}
 
-    tamper.rows(lambda rows: [row.update(metric=rename(row["metric"])) for row in rows])
+    def renamed(found: list[Row]) -> None:
+        rows(found)
+        for row in found:
+            row.update(metric=rename(row["metric"]))
+
+    tamper.rows(renamed)
     tamper.members = tamper.members_of(tamper.path)
-    found, _ = add_bundle(board, tamper.record(change))
+    return tamper.record(change)
+
+
+def test_a_metric_that_is_not_installed_is_taken_by_its_own_word(board: Leaderboard, tamper: Any) -> None:
+    found, _ = add_bundle(board, give_a_metric_of_their_own(tamper))
     assert {result.metric for result in found.record.results} == {"their_metric", "temporal_flickering"}
+
+
+def test_a_share_of_their_own_metric_is_recomputed_as_one(board: Leaderboard, tamper: Any) -> None:
+    shares = [float(at != 5) for at in range(8) if at != 3]
+    labels = [f"label-{at}" for at in range(8) if at != 3]
+    expected = clustered_proportion(shares, labels)
+    told = {name: getattr(expected, name) for name in ("value", "low", "high", "standard_error")}
+
+    def give(rows: list[Row]) -> None:
+        values = iter(shares)
+        for row in rows:
+            if row["metric"] == "sharpness" and row["status"] == "ok":
+                row["value"] = next(values)
+
+    def spoil(rows: list[Row]) -> None:
+        give(rows)
+        next(row for row in rows if row["metric"] == "sharpness").update(value=1.5)
+
+    members = tamper.members
+    path = give_a_metric_of_their_own(tamper, spoil, **told, interval="clustered Wilson")
+    with pytest.raises(RecordError, match=r"has the value 1\.5; the metric's range is 0 to 1"):
+        add_bundle(board, path)
+    tamper.members = members
+    found, _ = add_bundle(board, give_a_metric_of_their_own(tamper, give, **told, interval="clustered Wilson"))
+    assert found.record.results[0].high == expected.high
+    assert found.record.results[0].high < 1
 
 
 # -- rows that do not fit

@@ -11,8 +11,8 @@ import pytest
 from anisora.harness.errors import ConfigError, DataError, RecordError
 from anisora.harness.record import Protocol
 from anisora.harness.runfolder import RunFolder, sha256_of_file
+from anisora.leaderboards.publishable import content_digest, publishable, without_paths
 from anisora.leaderboards.submissions.bundle import FORMAT_VERSION, MEMBERS, read_bundle, write_bundle
-from anisora.leaderboards.submissions.publishable import content_digest, publishable, without_paths
 
 MakeRun = Callable[..., RunFolder]
 
