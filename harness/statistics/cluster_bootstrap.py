@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anisora.harness.errors import MetricError
-from anisora.harness.statistics.clustered_mean import checked_items, cluster_sums
+from anisora.harness.statistics.clustered_mean import Estimate, checked_items, cluster_sums
 
 __all__ = [
     "BOOTSTRAP_CLUSTERS",
@@ -33,22 +33,9 @@ _Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BootstrapEstimate:
-    """A value with a bootstrap interval. What could not be computed is None, and ``note`` says why."""
+class BootstrapEstimate(Estimate):
+    """A value with a bootstrap interval; its standard error is the standard deviation over the draws."""
 
-    value: float | None
-    standard_error: float | None
-    """Standard deviation over the draws."""
-    low: float | None
-    high: float | None
-    level: float
-    method: str
-    """How the interval was made; empty where there is none."""
-    note: str
-    """Why there is no interval; empty where there is one."""
-    count: int
-    """Items that entered."""
-    clusters: int
     draws: int
     """0 where there is no interval."""
     seed: int

@@ -3,13 +3,13 @@
 Needs the package ``playwright`` and a Chromium that is installed apart; without them the tests are skipped.
 """
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from chromium import DESKTOP, NEEDS_CHROMIUM, PHONE
 from report_suite import SYSTEMS, gathered, score_suite
 
 from anisora.leaderboards.demo_report import published_section
@@ -20,15 +20,8 @@ from anisora.leaderboards.words import LANGUAGES, Words
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="neither chromium nor chromium-browser is on the PATH"),
-]
+pytestmark = NEEDS_CHROMIUM
 
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 900}
 FRAMES = 24
 
 
@@ -39,14 +32,6 @@ class Opened:
     page: "Page"
     troubles: list[str] = field(default_factory=list)
     """Messages of the console, errors of scripts, requests to anything but the page."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,12 @@
 Needs the package ``playwright`` and a Chromium that is installed apart; without them the tests are skipped.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from chromium import DESKTOP, NEEDS_CHROMIUM, PHONE
 from records import make_run
 
 from anisora.leaderboards.site.page import INDEX
@@ -21,26 +21,11 @@ from anisora.leaderboards.words import LANGUAGES
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="neither chromium nor chromium-browser is on the PATH"),
-]
+pytestmark = NEEDS_CHROMIUM
 
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 900}
 METRICS = ("flicker", "sharpness", "flow", "a_metric_with_a_long_name", "another_metric_with_a_long_name")
 HOSTILE = "<img src=//example.org/x.png onerror=alert(1)>"
 LONG = "a-model-whose-name-goes-on-" * 6
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
