@@ -85,7 +85,7 @@ def test_all_items_are_scored_by_all_systems_that_can_serve_them(
     table, _ = scored
     items = 24 if find_film()[0] is not None else 20
     for row in table.rows:
-        assert row.coverage == ((20, items) if "outfit-swap" in row.model else (items, items)), row.model
+        assert row.coverage == ((20, items, 10) if "outfit-swap" in row.model else (items, items, 12)), row.model
     assert len(table.rows) == 11
 
 
