@@ -55,6 +55,8 @@ test-slow: $(VENV)/.stamp-dev ## the slow tests alone
 coverage: $(VENV)/.stamp-dev ## the fast tests, with coverage
 	$(BIN)/pytest -n 2 -q --cov --cov-report=term-missing:skip-covered
 
+# The networks of golden cases are large: all cores.
+parity: export OMP_NUM_THREADS := $(shell nproc 2>/dev/null || echo 1)
 parity: $(VENV)/.stamp-dev ## golden cases: make parity GOLDEN=DIR KINDS=a,b
 	KINDS="$(KINDS)" $(BIN)/python -m anisora.harness.parity "$(GOLDEN)"
 

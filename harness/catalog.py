@@ -15,6 +15,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "run": "anisora.harness.commands.running:run",
         "suite": "anisora.harness.commands.inspecting:suite",
         "verify": "anisora.harness.commands.running:verify",
+        "weights": "anisora.harness.commands.weights:weights",
     },
     "parity": {
         "c06_frame_sampling": "anisora.harness.parity_cases.frame_sampling:check",

@@ -23,6 +23,7 @@ __all__ = [
     "DeviceKind",
     "Dtype",
     "available_devices",
+    "compute_device",
     "describe",
     "exact_float32",
     "resolve",
@@ -110,6 +111,16 @@ def resolve(name: str = "auto") -> Device:
             f"{', '.join(map(str, available))}; choose one of these."
         )
     return wanted
+
+
+def compute_device() -> Device:
+    """Return where the networks of metrics run: ``ANISORA_DEVICE`` (``--device``), else what ``auto`` means.
+
+    Raises:
+        ConfigError: The variable holds no name of a device.
+        DeviceUnavailable: This machine has no such device.
+    """
+    return resolve(os.environ.get("ANISORA_DEVICE") or "auto")
 
 
 def available_devices() -> list[Device]:

@@ -92,6 +92,9 @@ class MetricResult(_Strict):
     """How the interval was made; empty where there is none, with the reason in ``interval_note``."""
     interval_note: str = ""
     standard_error: float | None = None
+    unweighted: float | None = None
+    """The mean in which every item counts once; differs from ``value`` where a metric weighs its clips, as some of
+    VBench weigh them by their frames. None where nothing was scored, and of subsets."""
     scored: int
     unscored: int
     errors: int

@@ -30,7 +30,7 @@ __all__ = [
 Frames = NDArray[np.uint8]
 """RGB frames (T, H, W, 3) or one frame (H, W, 3), 0..255: the only layout in which pixels cross a module border."""
 
-SamplingMode = Literal["all", "uniform", "middle", "stride", "fps", "keyframes"]
+SamplingMode = Literal["all", "uniform", "middle", "stride", "fps", "interval", "keyframes"]
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -41,7 +41,8 @@ class FrameSampling:
 
     ``all``: every frame. ``uniform``: ``count`` frames from first to last, both included. ``middle``: the middle
     frame of each of ``count`` equal parts. ``stride``: every ``stride``-th frame from the first. ``fps``: the frames
-    nearest to ``fps`` frames a second. ``keyframes``: the frames at the positions of the conditioning images.
+    nearest to ``fps`` frames a second. ``interval``: every n-th frame from the first, n being the whole number nearest
+    to the clip's frame rate over ``fps``. ``keyframes``: the frames at the positions of the conditioning images.
     """
 
     mode: SamplingMode = "all"
@@ -53,7 +54,9 @@ class FrameSampling:
         """Refuse a mode without its number, or a number without its mode."""
         if self.mode not in get_args(SamplingMode):
             raise ConfigError(f"`FrameSampling.mode` got {self.mode!r}; expected one of {get_args(SamplingMode)}.")
-        needed = {"uniform": "count", "middle": "count", "stride": "stride", "fps": "fps"}.get(self.mode)
+        needed = {"uniform": "count", "middle": "count", "stride": "stride", "fps": "fps", "interval": "fps"}.get(
+            self.mode
+        )
         for name in ("count", "stride", "fps"):
             value = getattr(self, name)
             if (name == needed) != (value is not None) or (value is not None and value <= 0):

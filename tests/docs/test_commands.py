@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from documentation import SHELL, blocks, commands_in, doc_pages, generator, links
-from prepared_folder import NAMED_RUN, add_named_run, prepare_inputs
+from prepared_folder import NAMED_RUN, add_named_run, prepare_inputs, prepare_weights
 from shared_data import REPOSITORY
 from small_suite import environment
 
@@ -186,6 +186,7 @@ PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "docs/report.md": None,
     "docs/submissions.md": None,
     "docs/suites/demo.md": empty,
+    "docs/weights.md": prepare_weights,
 }
 """Where the commands of each page run; those of README.zh.md are those of README.md."""
 

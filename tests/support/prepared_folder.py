@@ -9,6 +9,7 @@ Help texts find in addition:
 
     runs/demo-my-model-0123456789/   a finished run of outputs/v2/
     leaderboard.duckdb               a copy of runs/demo/leaderboard.duckdb
+    trained.pth                      a checkpoint of a training: tensors and options
 
 The page on inputs has a folder of its own; see ``prepare_inputs``.
 """
@@ -28,7 +29,7 @@ from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.render import Scene, prompt_of, render
 from anisora.harness.types import Frames
 
-__all__ = ["NAMED_RUN", "add_named_run", "prepare", "prepare_inputs"]
+__all__ = ["NAMED_RUN", "add_named_run", "prepare", "prepare_inputs", "prepare_weights"]
 
 NAMED_RUN = "demo-my-model-0123456789"
 """The run that help texts name."""
@@ -63,6 +64,24 @@ def add_named_run(folder: Path) -> None:
     """Give a copy of the prepared folder the run and the leaderboard that help texts name."""
     shutil.copytree(only_run(folder / "made"), folder / "runs" / NAMED_RUN)
     shutil.copy(folder / "runs" / "demo" / "leaderboard.duckdb", folder)
+    _write_checkpoint(folder)
+
+
+def prepare_weights(folder: Path) -> Path:
+    """Write what the page on weights takes for granted: ``trained.pth``."""
+    folder.mkdir(parents=True)
+    _write_checkpoint(folder)
+    return folder
+
+
+def _write_checkpoint(folder: Path) -> None:
+    """Write ``trained.pth``: tensors under ``model``, beside options that are no tensors."""
+    import argparse
+
+    import torch
+
+    checkpoint = {"model": {"layer.weight": torch.ones(2, 3)}, "options": argparse.Namespace(epochs=3)}
+    torch.save(checkpoint, folder / "trained.pth")
 
 
 def prepare_inputs(folder: Path) -> Path:

@@ -37,6 +37,13 @@ def test_weights_count_within_an_item_and_between_items() -> None:
     ]
     assert item_values(rows) == {"a": (0.75, 2.0), "b": (0.0, 2.0)}
     assert cell(*rows).value == 0.375
+    assert cell(*rows).unweighted == 0.375
+
+
+def test_both_aggregations_are_stored_where_a_metric_weighs_its_clips() -> None:
+    found = cell(make_row("a", 1.0, weight=48.0), make_row("b", 0.0, weight=16.0))
+    assert (found.value, found.unweighted) == (0.75, 0.5)
+    assert cell().unweighted is None
 
 
 def test_a_weight_of_zero_is_no_value() -> None:

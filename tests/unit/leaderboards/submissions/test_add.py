@@ -158,6 +158,7 @@ def test_a_share_of_their_own_metric_is_recomputed_as_one(board: Leaderboard, ta
     labels = [f"label-{at}" for at in range(8) if at != 3]
     expected = clustered_proportion(shares, labels)
     told = {name: getattr(expected, name) for name in ("value", "low", "high", "standard_error")}
+    told["unweighted"] = expected.value
 
     def give(rows: list[Row]) -> None:
         values = iter(shares)
