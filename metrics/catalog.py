@@ -70,6 +70,10 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "transnet_v2": "anisora.metrics.extractors.transnet_v2:TransnetV2",
         "viclip": "anisora.metrics.extractors.viclip:Viclip",
     },
+    "commands": {
+        "export": "anisora.metrics.commands:export",
+        "import": "anisora.metrics.commands:import_results",
+    },
     "parity": {
         "c02_actionclip_motion": "anisora.metrics.golden.actionclip_motion:handle",
         "c10_laion_aesthetic_mlp": "anisora.metrics.golden.laion_aesthetic_mlp:handle",

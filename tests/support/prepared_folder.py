@@ -10,6 +10,7 @@ Help texts find in addition:
     runs/demo-my-model-0123456789/   a finished run of outputs/v2/
     leaderboard.duckdb               a copy of runs/demo/leaderboard.duckdb
     trained.pth                      a checkpoint of a training: tensors and options
+    vbench_eval_results.json         a result file as VBench writes it
 
 The page on inputs has a folder of its own; see ``prepare_inputs``.
 """
@@ -65,6 +66,8 @@ def add_named_run(folder: Path) -> None:
     shutil.copytree(only_run(folder / "made"), folder / "runs" / NAMED_RUN)
     shutil.copy(folder / "runs" / "demo" / "leaderboard.duckdb", folder)
     _write_checkpoint(folder)
+    results = {"temporal_flickering": [0.95, [{"video_path": "a.mp4", "video_results": 0.95}]]}
+    (folder / "vbench_eval_results.json").write_text(json.dumps(results), encoding="utf-8")
 
 
 def prepare_weights(folder: Path) -> Path:
