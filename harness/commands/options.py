@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FRAME_RATE",
     "leaderboard_file",
+    "metric_device",
     "option",
     "run_options",
     "score_options",
@@ -147,6 +148,24 @@ def _untrained(_: click.Context, __: click.Parameter, value: int | None) -> None
     if value is not None:
         os.environ["ANISORA_UNTRAINED"] = str(value)
 
+
+def _device(_: click.Context, __: click.Parameter, value: str) -> None:
+    if value != "auto":
+        from anisora.harness.device import resolve
+
+        resolve(value)
+        os.environ["ANISORA_DEVICE"] = value
+
+
+metric_device = option(
+    "--device",
+    callback=_device,
+    expose_value=False,
+    default="auto",
+    show_default=True,
+    help="Where the networks of metrics run: auto, cpu, cuda[:i] or npu[:i].",
+)
+"""Of commands that make no clips; where clips are made, the model's device is that of the metrics, too."""
 
 work_options = _stacked(
     option(

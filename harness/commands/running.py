@@ -1,5 +1,6 @@
 """Commands that make or repeat runs: evaluate, run, generate, rescore, rerun, verify."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 from anisora.harness.commands.groups import Command
 from anisora.harness.commands.options import (
     FRAME_RATE,
+    metric_device,
     option,
     run_options,
     score_options,
@@ -65,6 +67,7 @@ def _finish(records: "Sequence[RunRecord]", folders: Sequence[Path], *, as_json:
     help="order: numbered files in the order of the suite.",
 )
 @option("--fps", type=FRAME_RATE, help="Frame rate of clips that carry none.")
+@metric_device
 @score_options
 @work_options
 def evaluate(suite: str, videos: tuple[Path, ...], **parameters: Any) -> int:  # noqa: ANN401
@@ -130,6 +133,8 @@ def _job(suite: str, parameters: dict[str, Any]) -> "Job":
 
     if parameters["device"] not in ("auto", "cpu"):  # these two are always there, and looking would import torch
         resolve(parameters["device"])
+    if parameters["device"] != "auto":
+        os.environ["ANISORA_DEVICE"] = parameters["device"]
     settings = _settings(**{name: parameters.pop(name) for name in ("height", "width", "num_frames", "steps")})
     return job_of(run_spec(suite, settings=settings, **parameters))
 
@@ -181,6 +186,7 @@ def generate(suite: str, **parameters: Any) -> int:  # noqa: ANN401
 @click.command(cls=Command)
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @option("--metrics", callback=split_words, metavar="A,B", help="Metrics to add; without it, what is missing is scored.")
+@metric_device
 @work_options
 def rescore(run_folder: Path, metrics: list[str] | None, **parameters: Any) -> int:  # noqa: ANN401
     r"""Score what is missing in a run, or add metrics to it.

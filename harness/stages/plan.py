@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+from anisora.harness.device import compute_device
 from anisora.harness.errors import ConfigError, WeightsMissing
 from anisora.harness.extras import missing_distributions, require_extra
 from anisora.harness.protocols import FeatureRequest, Metric, Need
@@ -23,6 +24,8 @@ class Plan:
     protocol: Mapping[str, dict[str, Json]]
     """{metric: everything about it that can change a number}"""
     weights: Mapping[str, str]
+    device: str
+    """Where the networks of its metrics run; ``cpu`` where none of them can run elsewhere."""
     excluded: Mapping[str, str]
     """{metric: why it was left out}"""
 
@@ -148,7 +151,15 @@ def plan_metrics(
                 "weights": {weight: weights[weight] for weight in info.weights},
             }
         protocol[name] = entry
-    return Plan(metrics=metrics, requests=requests, protocol=protocol, weights=weights, excluded=excluded)
+    movable = any(info.extra == "models" for info in extractors.values())
+    return Plan(
+        metrics=metrics,
+        requests=requests,
+        protocol=protocol,
+        weights=weights,
+        device=str(compute_device()) if movable else "cpu",
+        excluded=excluded,
+    )
 
 
 def _listed(reasons: Mapping[str, str]) -> str:

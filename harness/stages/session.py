@@ -289,7 +289,13 @@ class _Session:
             protocol=Protocol(
                 fields={**job.protocol_fields(encoders), "aggregation": AGGREGATION}, metrics=dict(self.plan.protocol)
             ),
-            environment={**describe(), "device": job.spec.device, "dtype": job.spec.dtype, "decoder": job.spec.decoder},
+            environment={
+                **describe(),
+                "device": job.spec.device,
+                "metric_device": self.plan.device,
+                "dtype": job.spec.dtype,
+                "decoder": job.spec.decoder,
+            },
             weights=dict(self.plan.weights),
             untrained=untrained,
             reference=job.reference,

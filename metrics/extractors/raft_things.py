@@ -6,11 +6,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anisora.harness.errors import MetricError
 from anisora.harness.extras import require_extra
 from anisora.harness.networks import shared_network
 from anisora.harness.protocols import Batch, ExtractorInfo
 from anisora.harness.types import Frames
-from anisora.metrics.networks.raft import WEIGHTS, Raft
+from anisora.metrics.networks.raft import SMALLEST_SIDE, WEIGHTS, Raft
 
 __all__ = ["RaftThings"]
 
@@ -37,8 +38,18 @@ class RaftThings:
         self._network = network
 
     def extract(self, batch: Batch) -> dict[str, NDArray[Any]]:
-        """Return ``largest_motion`` (B,) float64, in pixels."""
+        """Return ``largest_motion`` (B,) float64, in pixels.
+
+        Raises:
+            MetricError: The frames have a side below 121 pixels.
+        """
         require_extra(self.info)
+        height, width = batch.frames.shape[2:4]
+        if min(height, width) < SMALLEST_SIDE:
+            raise MetricError(
+                f"Frames are {width}x{height}; RAFT needs sides of {SMALLEST_SIDE} pixels or more. "
+                "Score larger clips, or leave out the metrics of `raft_things`."
+            )
         network = self._network or shared_network("raft-things", Raft, self.info.weights)
         return {"largest_motion": np.array([_largest_motion(network, *pair) for pair in batch.frames], np.float64)}
 

@@ -11,7 +11,6 @@ from anisora.harness.types import Generation, Score
 from anisora.harness.weights import Tensors
 from anisora.metrics.extractors.amt_s import AmtS as Extractor
 from anisora.metrics.golden.dimension import GoldenDimension, Raw, States, seeded_state
-from anisora.metrics.networks.amt import AmtS
 from anisora.metrics.vbench.motion_smoothness import MotionSmoothness
 
 __all__ = ["DIMENSION", "amt_state"]
@@ -19,10 +18,14 @@ __all__ = ["DIMENSION", "amt_state"]
 
 def amt_state(seed: int) -> Tensors:
     """Return AMT-S's seeded state: one-dimensional weights are the slopes of PReLU."""
+    from anisora.metrics.networks.amt import AmtS
+
     return seeded_state(shapes_of(AmtS.empty()), "amt_s", seed, one_dimensional=(0.25, 0.05))
 
 
 def _extractors(states: States) -> Mapping[str, FeatureExtractor]:
+    from anisora.metrics.networks.amt import AmtS
+
     return {"amt_s": Extractor(network=AmtS(states["amt_s"]))}
 
 

@@ -90,7 +90,7 @@ class Correlation:
 
         radius, second = self._radius, self._maps[level]
         height, width = second.shape[1:]
-        rows = second.flatten(1).t()
+        rows = second.flatten(1).t().contiguous()
         reach = torch.arange(-radius, radius + 2, device=centres.device)
         block = max(1, _BLOCK_BYTES // (4 * len(reach) ** 2 * second.shape[0]))
         windows = []
@@ -100,7 +100,7 @@ class Correlation:
             x, y = (corner[:, axis, None].long() + reach for axis in (0, 1))
             inside = ((x >= 0) & (x < width))[:, :, None] & ((y >= 0) & (y < height))[:, None, :]
             index = y.clamp(0, height - 1)[:, None, :] * width + x.clamp(0, width - 1)[:, :, None]
-            neighbours = rows[index.flatten()].view(len(centre), -1, rows.shape[1])
+            neighbours = rows.index_select(0, index.flatten()).view(len(centre), -1, rows.shape[1])
             product = (neighbours @ query[:, :, None]).view(index.shape) * inside
             part = (centre - corner)[:, :, None, None]
             along_x = product[:, :-1] * (1 - part[:, 0]) + product[:, 1:] * part[:, 0]

@@ -11,11 +11,13 @@ from anisora.metrics.networks.correlation import VOLUME_BYTES, Correlation
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["UNUSED_KEYS", "WEIGHTS", "Raft", "padded", "published_shapes", "torchvision_key"]
+__all__ = ["SMALLEST_SIDE", "UNUSED_KEYS", "WEIGHTS", "Raft", "padded", "published_shapes", "torchvision_key"]
 
 WEIGHTS: Final = "raft-things"
 UNUSED_KEYS: Final = ("*.norm3.*",)
 """The file holds the norms of its downsampling branches under two names; those of ``downsample.1`` count."""
+SMALLEST_SIDE: Final = 121
+"""Pixels, padded to 128: below, the coarsest correlation is one pixel wide and the original gives no number."""
 _MULTIPLE: Final = 8
 _REMEMBERED_FRAMES: Final = 2
 _RENAMED: Final = (
@@ -126,7 +128,7 @@ class Raft:
         The feature encoder sees each frame once: consecutive pairs share one.
 
         Args:
-            first: (1, 3, h, w) float32, 0..255.
+            first: (1, 3, h, w) float32, 0..255; sides of SMALLEST_SIDE and more.
             second: The same of the later frame.
             digests: Of the pixels of both.
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from anisora.harness.protocols import FeatureReader, FeatureRequest, MetricInfo
 from anisora.harness.types import FrameSampling, Generation, Score
+from anisora.metrics.networks.raft import SMALLEST_SIDE
 from anisora.metrics.scoring import scored, unscored
 
 __all__ = ["DynamicDegree", "motion_threshold", "pairs_needed"]
@@ -42,8 +43,14 @@ class DynamicDegree:
         """Score one clip; ``parts["pairs"]`` has the motion of each pair in pixels.
 
         Returns:
-            1.0 or 0.0, or None with fewer than three sampled frames, for which no pair or one decides.
+            1.0 or 0.0. None where a side is below 121 pixels, for which RAFT has no number, and where fewer than three
+            frames are sampled, of which VBench's rule needs no moving pair.
         """
+        stream = features.stream(item)
+        if min(stream.height, stream.width) < SMALLEST_SIDE:
+            return unscored(
+                item, f"frames are {stream.width}x{stream.height}; RAFT needs sides of {SMALLEST_SIDE} pixels or more"
+            )
         request = self.info.requests[0]
         found = features.get(item, request.extractor, request.sampling)
         motion = np.asarray(found.get("largest_motion", ()), np.float64)
@@ -51,6 +58,5 @@ class DynamicDegree:
             return unscored(
                 item, f"{len(motion) + 1} frames are sampled at about {_RATE:g} a second; at least 3 needed"
             )
-        stream = features.stream(item)
         moving = int((motion > motion_threshold(stream.height, stream.width)).sum())
         return scored(item, float(moving >= pairs_needed(len(motion) + 1)), parts={"pairs": motion.tolist()})

@@ -17,6 +17,7 @@ from anisora.harness.types import Clip, Condition, FrameArray, FrameSampling, Im
         (FrameSampling(mode="middle", count=3), "middle-3"),
         (FrameSampling(mode="stride", stride=2), "stride-2"),
         (FrameSampling(mode="fps", fps=2.0), "fps-2.0"),
+        (FrameSampling(mode="interval", fps=8.0), "interval-8.0"),
         (FrameSampling(mode="keyframes"), "keyframes"),
     ],
 )

@@ -64,6 +64,34 @@ def test_fps_takes_the_frame_nearest_to_each_tick(n: int, fps: float, wanted: fl
     assert sample_indices(sampling, num_frames=n, fps=fps).tolist() == sorted(t for t in ticks if t < n)
 
 
+def step_at(fps: float) -> int:
+    return int(sample_indices(FrameSampling(mode="interval", fps=8.0), num_frames=100, fps=fps)[1])
+
+
+def test_interval_is_the_rule_of_vbench_with_halves_to_the_even_neighbour() -> None:
+    steps = {
+        3.0: 1,
+        8.0: 1,
+        12.0: 2,
+        16.0: 2,
+        20.0: 2,
+        23.976: 3,
+        24.0: 3,
+        25.0: 3,
+        28.0: 4,
+        29.97: 4,
+        30.0: 4,
+        60.0: 8,
+    }
+    assert {fps: step_at(fps) for fps in steps} == steps
+
+
+@given(LENGTHS, st.floats(0.5, 240.0), st.sampled_from([1.0, 8.0, 15.0]))
+def test_interval_keeps_one_step_from_the_first_frame(n: int, fps: float, wanted: float) -> None:
+    sampling = FrameSampling(mode="interval", fps=wanted)
+    assert sample_indices(sampling, num_frames=n, fps=fps).tolist() == list(range(0, n, max(1, round(fps / wanted))))
+
+
 def test_keyframes_are_rounded_positions_without_repetition() -> None:
     assert indices("keyframes", 50, positions=(1.0, 0.0, 0.5, 0.5001)) == [0, 24, 25, 49]
 
@@ -73,6 +101,7 @@ def test_a_position_outside_the_clip_is_refused() -> None:
         indices("keyframes", 50, positions=(1.2,))
 
 
-def test_a_clip_without_a_frame_rate_cannot_be_sampled_by_time() -> None:
+@pytest.mark.parametrize("sampling", [FrameSampling(mode="fps", fps=2.0), FrameSampling(mode="interval", fps=8.0)])
+def test_a_clip_without_a_frame_rate_cannot_be_sampled_by_time(sampling: FrameSampling) -> None:
     with pytest.raises(ConfigError, match="the clip's frame rate, above 0"):
-        sample_indices(FrameSampling(mode="fps", fps=2.0), num_frames=10, fps=0.0)
+        sample_indices(sampling, num_frames=10, fps=0.0)

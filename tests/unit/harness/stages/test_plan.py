@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 from trial_metrics import TrialMetric, make_sample, registered
 
-from anisora.harness.errors import ConfigError, UnknownNameError
+from anisora.harness.errors import ConfigError, DeviceUnavailable, UnknownNameError
 from anisora.harness.protocols import FeatureRequest
 from anisora.harness.stages.plan import metric_names, missing_needs, plan_metrics
 from anisora.harness.types import Condition, FrameSampling
@@ -95,3 +95,15 @@ def test_the_fingerprint_of_a_metric_changes_with_version_and_sampling_alone() -
     assert fingerprint(requests=(request,), title="Renamed", direction="lower") == plain
     others = {fingerprint(), fingerprint(requests=(halved,)), fingerprint(requests=(request,), version=2)}
     assert len(others | {plain}) == 4
+
+
+def test_the_device_of_metrics_is_chosen_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANISORA_DEVICE", raising=False)
+    assert plan_metrics(["psnr"], [], leave_out=False).device == "cpu"
+    monkeypatch.setenv("ANISORA_UNTRAINED", "0")
+    monkeypatch.setenv("ANISORA_DEVICE", "cpu")
+    assert plan_metrics(["subject_consistency"], [], leave_out=False).device == "cpu"
+    monkeypatch.setenv("ANISORA_DEVICE", "cuda:97")
+    with pytest.raises(DeviceUnavailable, match="cuda:97"):
+        plan_metrics(["subject_consistency"], [], leave_out=False)
+    assert plan_metrics(["psnr"], [], leave_out=False).device == "cpu"  # runs nowhere else

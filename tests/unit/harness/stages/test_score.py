@@ -94,6 +94,7 @@ def score(pool: DecoderPool, items: list[Generation], tmp_path: Path) -> Callabl
             metrics={metric.info.name: metric for metric in metrics},
             requests=(),
             protocol={metric.info.name: {"version": metric.info.version} for metric in metrics},
+            device="cpu",
             weights={},
             excluded={},
         )

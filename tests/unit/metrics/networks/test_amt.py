@@ -10,9 +10,10 @@ from anisora.harness.protocols import Batch
 from anisora.harness.types import StreamInfo
 from anisora.metrics.extractors.amt_s import AmtS as Extractor
 from anisora.metrics.golden.motion_smoothness import amt_state
-from anisora.metrics.networks.amt import AmtS
 
 torch = pytest.importorskip("torch")
+
+from anisora.metrics.networks.amt import AmtS  # noqa: E402 - imports torch
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from shared_data import GOLDEN, needs_shared
 
+from anisora.harness.errors import ConfigError
 from anisora.harness.protocols import Batch
 from anisora.harness.types import StreamInfo
 from anisora.metrics.extractors.raft_things import RaftThings
@@ -45,6 +46,33 @@ def test_the_two_key_maps_are_inverse() -> None:
     names = [torchvision_key(f"module.{key}") for key in published_shapes() if ".norm3." not in key]
     assert set(names) == set(Raft.empty().state_dict())
     assert len(set(names)) == len(names)
+
+
+def test_a_file_under_torchvisions_own_names_fills_the_network_as_well(network: Raft) -> None:
+    theirs = network.module.state_dict()
+    assert [torchvision_key(key) for key in theirs] == list(theirs)
+    filled = Raft(theirs, updates=1).module.state_dict()
+    assert all(torch.equal(filled[key], theirs[key]) for key in theirs)
+
+
+def test_a_key_too_few_or_too_many_is_refused() -> None:
+    state = raft_state(0)
+    with pytest.raises(ConfigError, match="unexpected"):
+        Raft({**state, "module.fnet.conv3.weight": torch.zeros(1)})
+    del state["fnet.conv2.bias"]
+    with pytest.raises(ConfigError, match="missing"):
+        Raft(state)
+
+
+def test_of_the_two_names_of_a_norm_the_one_in_downsample_counts() -> None:
+    first, second = (pixels(frame) for frame in frames(2, 128, 128))
+    state = raft_state(0)
+    flows = []
+    for changed in ("none", "cnet.layer2.0.norm3.weight", "cnet.layer2.0.downsample.1.weight"):
+        given = {key: 2 * tensor if key == changed else tensor for key, tensor in state.items()}
+        flows.append(Raft(given, updates=1)(first, second, (b"a", b"b")))
+    assert torch.equal(flows[0], flows[1])
+    assert (flows[0] - flows[2]).abs().max() > 1e-2
 
 
 def test_it_is_torchvisions_own_forward(network: Raft) -> None:
