@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from anisora.harness.device import compute_device, exact_float32
-from anisora.harness.weights import Tensors, digests_of, load_weights, match_keys
+from anisora.harness.weights import Tensors, load_weights, match_keys, untrained_seed, weight_folders
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["filled", "inference", "shapes_of", "shared_network", "without_numbers"]
 
-_networks: dict[tuple[str, str, str], Any] = {}
+_networks: dict[tuple[object, ...], Any] = {}
 _lock = threading.Lock()
 
 
@@ -102,10 +102,10 @@ def shared_network(name: str, build: Callable[[], Any], weights: Sequence[str]) 
     Args:
         name: Of the network.
         build: Makes it.
-        weights: Entries of the ledger that fill it; other files, or another untrained seed, make another network.
+        weights: Entries of the ledger that fill it; other folders of files, or another untrained seed, make another
+            network. The files are not hashed here: this is asked for every batch, and reading them does it once.
     """
-    digest = str(sorted(digests_of(weights).items()))
-    key = (name, digest, str(compute_device()))
+    key = (name, tuple(weights), untrained_seed(), tuple(weight_folders()), str(compute_device()))
     with _lock:
         if key not in _networks:
             _networks[key] = build()
