@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anisora.harness.cache import FeatureCache
+from anisora.harness.device import compute_device
 from anisora.harness.errors import AnisoraError, MetricError
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.protocols import Batch, FeatureExtractor, FeatureRequest, Features
@@ -172,8 +173,10 @@ class FeatureStore:
             return digest_of({"extractor": "stream", "version": 1, **self._identity(item, needs=())})
         info = self.extractor(request.extractor).info
         needs = set(info.needs) | ({"keyframes"} if request.sampling.mode == "keyframes" else set())
+        device = {"device": compute_device().kind} if info.runs_on_devices else {}
         return digest_of(
             {
+                **device,
                 "extractor": info.name,
                 "version": info.version,
                 "window": info.window,

@@ -88,6 +88,11 @@ class ExtractorInfo:
     """Small enough, and on the CPU, that each worker has a copy; other networks take one caller at a time."""
     summary: str = ""
 
+    @property
+    def runs_on_devices(self) -> bool:
+        """Whether it may run off the CPU, where its last bits differ: the networks of the extra ``models``."""
+        return self.extra == "models"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:

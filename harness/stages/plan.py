@@ -151,7 +151,7 @@ def plan_metrics(
                 "weights": {weight: weights[weight] for weight in info.weights},
             }
         protocol[name] = entry
-    movable = any(info.extra == "models" for info in extractors.values())
+    movable = any(info.runs_on_devices for info in extractors.values())
     return Plan(
         metrics=metrics,
         requests=requests,

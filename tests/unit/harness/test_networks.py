@@ -1,8 +1,12 @@
 import pytest
+from trial_metrics import make_item
 
-from anisora.harness.device import compute_device
+from anisora.harness.device import Device, compute_device
 from anisora.harness.errors import ConfigError, DeviceUnavailable
+from anisora.harness.features import FeatureStore
+from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.networks import filled, inference, shapes_of, shared_network, without_numbers
+from anisora.harness.protocols import FeatureRequest
 
 torch = pytest.importorskip("torch")
 
@@ -61,3 +65,14 @@ def test_the_device_of_networks_is_named_by_a_variable(monkeypatch: pytest.Monke
     monkeypatch.setenv("ANISORA_DEVICE", "cuda:97")
     with pytest.raises(DeviceUnavailable, match="cuda:97"):
         compute_device()
+
+
+def test_features_of_another_kind_of_device_are_not_taken_for_these(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANISORA_DEVICE", "cpu")
+    with FeatureStore(pool=DecoderPool()) as store:
+        request = {name: FeatureRequest(extractor=name) for name in ("dino_vitb16", "frame_statistics")}
+        on_cpu = {name: store._key(make_item(), each) for name, each in request.items()}
+        monkeypatch.setattr("anisora.harness.features.compute_device", lambda: Device("cuda", 0))
+        on_cuda = {name: store._key(make_item(), each) for name, each in request.items()}
+    assert on_cpu["dino_vitb16"] != on_cuda["dino_vitb16"]
+    assert on_cpu["frame_statistics"] == on_cuda["frame_statistics"]  # runs nowhere else
