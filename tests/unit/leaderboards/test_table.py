@@ -3,7 +3,7 @@ import re
 import pytest
 from records import make_record, make_result, make_run, make_scores
 
-from anisora.harness.errors import RecordError, UnknownNameError
+from anisora.harness.errors import MissingExtra, RecordError, UnknownNameError
 from anisora.leaderboards.comparability import DAGGERS, REFERENCE_EXEMPT, dagger, shortened
 from anisora.leaderboards.store import Leaderboard
 from anisora.leaderboards.table import LeaderboardTable, TableColumn, build_table, tidy_rows
@@ -360,6 +360,12 @@ def test_the_data_frame_has_the_content_of_the_table() -> None:
     alpha = frame.query("model == 'alpha' and metric == 'sharpness'").iloc[0]
     assert alpha["value"] == cell(table, "alpha", "sharpness").value
     assert (alpha["scored"], alpha["items"]) == (20, 20)
+
+
+def test_a_data_frame_without_its_extra_is_a_plain_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anisora.leaderboards.store.missing_distributions", list)
+    with Leaderboard.open(":memory:") as board, pytest.raises(MissingExtra, match="needs the extra 'pandas'"):
+        board.table("smoke")
 
 
 def test_long_values_are_cut_to_where_they_differ() -> None:
