@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 GOLDEN ?= ../shared/golden
 KINDS ?=
+TARGETS ?=
 N ?= 500
 TORCH_BACKEND ?= cpu
 FIND_LINKS = $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
@@ -19,10 +20,10 @@ export TORCH_DEVICE_BACKEND_AUTOLOAD ?= 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow coverage parity lint types bench fuzz docs screenshots check format build clean
+.PHONY: help install demo test test-slow coverage parity parity-mutants lint types bench fuzz docs screenshots check format build clean
 
 help: ## what there is
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -60,6 +61,9 @@ coverage: $(VENV)/.stamp-dev ## the fast tests, with coverage
 parity: export OMP_NUM_THREADS := $(shell nproc 2>/dev/null || echo 1)
 parity: $(VENV)/.stamp-dev ## golden cases: make parity GOLDEN=DIR KINDS=a,b
 	KINDS="$(KINDS)" $(BIN)/python -m anisora.harness.parity "$(GOLDEN)"
+
+parity-mutants: $(VENV)/.stamp-dev ## planted mistakes, each of which must break a golden case: TARGETS=a,b
+	TARGETS="$(TARGETS)" $(BIN)/python tests/mutants/parity_mutants.py "$(GOLDEN)"
 
 lint: $(VENV)/.stamp-dev ## ruff
 	$(BIN)/ruff check .

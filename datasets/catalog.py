@@ -11,5 +11,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
     },
     "suites": {
         "demo": "anisora.datasets:suites/demo.yaml",
+        "vbench-custom": "anisora.datasets:suites/vbench-custom.yaml",
+        "vbench-i2v-8": "anisora.datasets:suites/vbench-i2v-8.yaml",
     },
 }

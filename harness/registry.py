@@ -105,7 +105,8 @@ class Registry:
         return sorted(self._targets)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._targets
+        """Whether a name is registered; of one with arguments, ``pyiqa:vif``, the part before them."""
+        return name in self._targets or (isinstance(name, str) and name.partition(":")[0] in self._targets)
 
     def target(self, name: str) -> Any:  # noqa: ANN401 - whatever the catalog names
         """Return the target of a name as the catalog has it, importing nothing.
@@ -133,7 +134,8 @@ class Registry:
     def create(self, spec: Spec | str) -> Any:  # noqa: ANN401
         """Call the target with the arguments of a specification.
 
-        A target that serves several names (a family) takes the keyword ``name`` and is told which one is meant.
+        A target that serves several names (a family) takes the keyword ``name`` and is told which one is meant. One
+        that takes arguments of any name (``**words``) refuses those that it does not know by itself.
 
         Raises:
             ConfigError: The target does not take these arguments.
@@ -145,7 +147,7 @@ class Registry:
         accepted = set(parameters)
         if "name" in accepted:
             arguments["name"] = spec.name
-        for argument in spec.args:
+        for argument in spec.args if not _takes_any(target) else ():
             if argument not in accepted:
                 allowed = ", ".join(sorted(accepted - {"name"})) or "none"
                 raise ConfigError(
@@ -170,6 +172,13 @@ def _parameters(target: Callable[..., Any]) -> dict[str, bool]:
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         for name, parameter in inspect.signature(target).parameters.items()
     }
+
+
+def _takes_any(target: Callable[..., Any]) -> bool:
+    import inspect
+
+    kinds = {parameter.kind for parameter in inspect.signature(target).parameters.values()}
+    return inspect.Parameter.VAR_KEYWORD in kinds
 
 
 @cache

@@ -4,6 +4,7 @@ Reading a suite imports nothing that it names; ``validate_suite`` looks the name
 the items.
 """
 
+import logging
 import math
 import re
 from collections import Counter
@@ -25,10 +26,10 @@ from pydantic import (
     model_validator,
 )
 
-from anisora.harness.errors import ConfigError, DataError, UnknownNameError, nearest
+from anisora.harness.errors import AnisoraError, ConfigError, DataError, UnknownNameError, nearest
 from anisora.harness.inputs.paths import missing_path, path_exists, shortened, unreadable_path
 from anisora.harness.protocols import Dataset, GenerationSettings
-from anisora.harness.record import digest_of
+from anisora.harness.record import RunSpec, digest_of
 from anisora.harness.registry import Spec, registry
 from anisora.harness.runfolder import sha256_of_file
 from anisora.harness.statistics.subset import stratified_sample
@@ -44,10 +45,14 @@ __all__ = [
     "draw_subset",
     "load_samples",
     "load_suite",
+    "samples_by_id",
     "samples_fingerprint",
     "strata_of",
+    "suite_of_run",
     "validate_suite",
 ]
+
+_log = logging.getLogger(__name__)
 
 RESERVED_NAMES: Final = frozenset({"show", "bundle", "add", "site", "rebuild", "custom"})
 """Words that the command line reads as something else where a suite's name can stand."""
@@ -116,8 +121,9 @@ class Suite(_Strict):
     """The same in Chinese, for reports in that language."""
     summary: str = ""
     summary_zh: str | None = None
-    dataset: str
-    """``name:key=value`` of a dataset; a relative ``path`` is relative to the suite file."""
+    dataset: str | None
+    """``name:key=value`` of a dataset; a relative ``path`` is relative to the suite file. null: the suite has no
+    items of its own, the clips that are given are its items, as for ``custom``."""
     track: str | None = None
     """The conditioning that models are given, such as ``i2v``."""
     seeds: Annotated[tuple[Annotated[StrictInt, Field(ge=0, lt=2**63)], ...], Field(min_length=1)] = (0,)
@@ -159,7 +165,16 @@ class Suite(_Strict):
 
     @property
     def dataset_spec(self) -> Spec:
-        """The dataset, with paths made relative to the working directory instead of the suite file."""
+        """The dataset, with paths made relative to the working directory instead of the suite file.
+
+        Raises:
+            ConfigError: The suite has no items of its own.
+        """
+        if self.dataset is None:
+            raise ConfigError(
+                f"Suite {self.name!r} has no items of its own: they are the clips that are given; run "
+                f'"anisora evaluate {self.name} --videos DIR_OR_MANIFEST".'
+            )
         spec = Spec.parse(self.dataset)
         if self._folder is None:
             return spec
@@ -220,6 +235,9 @@ class Suite(_Strict):
             twice = [value for value, count in Counter(values).items() if count > 1]
             if twice:
                 raise ValueError(f"`{name}` has {twice[0]!r} twice; expected each once")
+        if self.dataset is None and (self.reference or self.systems):
+            name = "reference" if self.reference else "systems"
+            raise ValueError(f"`{name}` is given and `dataset` is null; expected null or none, as no clip can be made")
         self._names_are_known()
         return self
 
@@ -348,9 +366,10 @@ def validate_suite(suite: Suite) -> None:
     Raises:
         UnknownNameError: A metric, the dataset, or a model is not; the message has the nearest name.
     """
-    registry("datasets").target(Spec.parse(suite.dataset).name)
+    if suite.dataset is not None:
+        registry("datasets").target(Spec.parse(suite.dataset).name)
     for metric in suite.metrics:
-        registry("metrics").target(metric)
+        registry("metrics").target(Spec.parse(metric).name)
     for model in (*suite.systems, *((suite.reference,) if suite.reference else ())):
         registry("models").target(Spec.parse(model).name)
 
@@ -383,7 +402,8 @@ def load_samples(suite: Suite, *, limit: int | None = None, labels: Sequence[str
         labels: Keep items with these labels, before the limit counts.
 
     Raises:
-        ConfigError: The limit is not a positive whole number, or the dataset does not take its arguments.
+        ConfigError: The limit is not a positive whole number, the dataset does not take its arguments, or the suite has
+            no items of its own.
         UnknownNameError: No item has a label.
         DataError: The dataset has no item, or one id twice.
     """
@@ -442,6 +462,37 @@ def describe(suite: Suite, samples: Sequence[Sample]) -> SuiteCounts:
         region_masks=sum(sample.condition.region_mask is not None for sample in samples),
         clips=len(samples) * len(suite.seeds),
     )
+
+
+def suite_of_run(spec: RunSpec) -> Suite | None:
+    """Return the suite that a run is of, or None where it is not on this machine in the run's version.
+
+    A suite file that is there and cannot be read is logged.
+    """
+    source = spec.suite_source or spec.suite
+    if source not in registry("suites") and not Path(source).is_file():
+        return None
+    try:
+        suite = load_suite(source)
+    except AnisoraError as error:
+        _log.warning("the suite `%s` cannot be read: %s", source, error)
+        return None
+    return suite if suite.version == spec.suite_version else None
+
+
+def samples_by_id(suite: Suite | None) -> dict[str, Sample]:
+    """Return {item: sample} of a suite, in its order; empty, and logged, where its data are not on this machine.
+
+    Args:
+        suite: One without items of its own, or None, has none.
+    """
+    if suite is None or suite.dataset is None:
+        return {}
+    try:
+        return {sample.id: sample for sample in load_samples(suite)}
+    except AnisoraError as error:
+        _log.warning("the items of suite `%s` are not on this machine: %s", suite.name, error)
+        return {}
 
 
 def samples_fingerprint(samples: Iterable[Sample]) -> dict[str, Any]:

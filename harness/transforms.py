@@ -6,6 +6,7 @@ leaves the flag to the default differ between versions by up to 2e-3. ``tv017`` 
 recipes of code that passes the flag itself have no variant.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -76,21 +77,27 @@ class Recipe:
         scaled = int(self.side * long / short)
         return (self.side, scaled) if height <= width else (scaled, self.side)
 
-    def __call__(self, frames: Frames) -> "torch.Tensor":
+    def __call__(self, frames: Frames | Sequence[Frames]) -> "torch.Tensor":
         """Turn frames into a network's input.
 
         Resizes as torchvision resizes tensors: pixel centres, no clamping of the overshoot of bicubic weights unless
         ``rounded``.
 
         Args:
-            frames: (N, H, W, 3) uint8 RGB.
+            frames: (N, H, W, 3) uint8 RGB, or N frames of one size.
 
         Returns:
             (N, 3, h, w) float32 on the CPU.
         """
         import torch
 
-        pixels = torch.from_numpy(np.array(frames)).permute(0, 3, 1, 2).to(torch.float32)
+        # Frames are as large as the clip: each is scaled down before the next one becomes float32.
+        return torch.cat([self._scaled(frame) for frame in frames])
+
+    def _scaled(self, frame: Frames) -> "torch.Tensor":
+        import torch
+
+        pixels = torch.from_numpy(np.array(frame)).permute(2, 0, 1)[None].to(torch.float32)
         size = self.size(pixels.shape[2], pixels.shape[3])
         if size != tuple(pixels.shape[2:]):
             pixels = torch.nn.functional.interpolate(

@@ -2,16 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from anisora.harness.commands.groups import Command
 from anisora.harness.commands.options import option
-
-if TYPE_CHECKING:
-    from anisora.harness.record import RunRecord
-    from anisora.harness.types import Sample
 
 __all__ = ["export", "import_results"]
 
@@ -43,6 +39,7 @@ def export(run_folder: Path, style: str, out: Path) -> None:
     from dataclasses import asdict
 
     from anisora.harness.runfolder import RunFolder
+    from anisora.harness.suite import samples_by_id, suite_of_run
     from anisora.metrics.vbench.exchange import full_info, results_of
 
     folder = RunFolder(run_folder)
@@ -52,7 +49,7 @@ def export(run_folder: Path, style: str, out: Path) -> None:
         lines = [json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) for row in rows]
         contents[f"{record.run_id}.jsonl"] = "".join(f"{line}\n" for line in lines)
     else:
-        clips, samples = folder.read_clips(), _samples(record)
+        clips, samples = folder.read_clips(), samples_by_id(suite_of_run(record.spec))
         results = results_of(record, rows, clips, samples)
         if not samples:
             click.echo("The items of the suite are not on this machine: ids stand for prompts.", err=True)
@@ -66,19 +63,6 @@ def export(run_folder: Path, style: str, out: Path) -> None:
 
 def _dumped(content: Any) -> str:  # noqa: ANN401 - plain data
     return json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _samples(record: "RunRecord") -> "dict[str, Sample]":
-    """Return the items of a run's suite, where they are on this machine in its version."""
-    from anisora.harness.errors import AnisoraError
-    from anisora.harness.suite import load_samples, load_suite
-
-    try:
-        suite = load_suite(record.spec.suite_source or record.spec.suite)
-        found = {sample.id: sample for sample in load_samples(suite)}
-    except AnisoraError:
-        return {}
-    return found if suite.version == record.spec.suite_version else {}
 
 
 @click.command("import", cls=Command)

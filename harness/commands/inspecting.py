@@ -32,7 +32,7 @@ def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
 def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(str(part) for part in value) or "-"
-    return "yes" if value is True else "no" if value is False else str(value)
+    return "yes" if value is True else "no" if value is False else "-" if value is None else str(value)
 
 
 def _metrics() -> list[dict[str, Any]]:
@@ -199,10 +199,8 @@ def validate(name: str) -> None:
 
     loaded = load_suite(name)
     validate_suite(loaded)
-    samples = load_samples(loaded)
-    click.echo(
-        f"Suite {loaded.name!r} version {loaded.version} is valid: {len(samples)} items, {len(loaded.columns)} columns."
-    )
+    items = "its items are the clips given" if loaded.dataset is None else f"{len(load_samples(loaded))} items"
+    click.echo(f"Suite {loaded.name!r} version {loaded.version} is valid: {items}, {len(loaded.columns)} columns.")
 
 
 @suite.command()
@@ -219,20 +217,21 @@ def show(name: str, *, as_json: bool) -> None:
     from anisora.harness.suite import describe, load_samples, load_suite
 
     loaded = load_suite(name)
-    counts = describe(loaded, load_samples(loaded))
+    counts = None if loaded.dataset is None else describe(loaded, load_samples(loaded))
     if as_json:
-        click.echo(
-            json.dumps(
-                {"suite": loaded.model_dump(mode="json"), "counts": asdict(counts)}, indent=1, ensure_ascii=False
-            )
-        )
+        content = {"suite": loaded.model_dump(mode="json"), "counts": counts and asdict(counts)}
+        click.echo(json.dumps(content, indent=1, ensure_ascii=False))
         return
     click.echo(f"{loaded.title} ({loaded.key}): {loaded.summary}")
-    click.echo(
-        f"{counts.items} items, {counts.clips} clips per system; with a prompt {counts.prompts}, a conditioning "
-        f"image {counts.keyframes}, a ground truth {counts.ground_truth}, a region mask {counts.region_masks}"
-    )
+    if counts is not None:
+        click.echo(
+            f"{counts.items} items, {counts.clips} clips per system; with a prompt {counts.prompts}, a conditioning "
+            f"image {counts.keyframes}, a ground truth {counts.ground_truth}, a region mask {counts.region_masks}"
+        )
     click.echo("columns: " + ", ".join(column.metric for column in loaded.columns))
+    if counts is None:
+        click.echo(f"Its items are the clips given: anisora evaluate {loaded.name} --videos DIR_OR_MANIFEST")
+        return
     for label, number in counts.labels.items():
         click.echo(f"{number:6d}  {label or '(no label)'}")
 

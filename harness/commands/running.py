@@ -56,7 +56,7 @@ def _finish(records: "Sequence[RunRecord]", folders: Sequence[Path], *, as_json:
     required=True,
     type=click.Path(path_type=Path),
     metavar="DIR|MANIFEST",
-    help="Folder of clips or manifest; several for `custom`, one per system.",
+    help="Folder of clips or manifest; several for suites without items of their own, one per system.",
 )
 @option("--model", "-m", help="Name of the system in tables; the folder's name by default.")
 @option(
@@ -73,6 +73,9 @@ def _finish(records: "Sequence[RunRecord]", folders: Sequence[Path], *, as_json:
 def evaluate(suite: str, videos: tuple[Path, ...], **parameters: Any) -> int:  # noqa: ANN401
     r"""Score videos that exist.
 
+    Suites without items of their own (custom, vbench-custom, vbench-i2v-8) take any clips; a manifest brings prompts,
+    images and labels.
+
     \b
     anisora evaluate demo --videos outputs/v2 --model my-model
     anisora evaluate custom --videos A/ --videos B/
@@ -83,19 +86,20 @@ def evaluate(suite: str, videos: tuple[Path, ...], **parameters: Any) -> int:  #
 
     options, as_json, quiet = run_options(parameters)
     dry_run = parameters.pop("dry_run")
-    if suite != stage.CUSTOM and len(videos) > 1:
+    is_custom = stage.takes_any_clips(suite)
+    if not is_custom and len(videos) > 1:
         raise ConfigError(
             f"`--videos` got {len(videos)} folders for suite {suite!r}; expected 1. "
             "Only `evaluate custom` takes several."
         )
-    if suite == stage.CUSTOM:
+    if is_custom:
         for name in ("limit", "labels", "seeds", "subset"):
             if (value := parameters.pop(name)) is not None:
-                raise ConfigError(f"`--{name}` got {value!r}, but `custom` scores every clip; leave it out.")
+                raise ConfigError(f"`--{name}` got {value!r}, but `{suite}` scores every clip; leave it out.")
         parameters.pop("subset_seed")
         if (match := parameters.pop("match")) != "name":
-            raise ConfigError(f"`--match` got {match!r}, but `custom` has no order of its own; leave it out.")
-        jobs = stage.custom_jobs_of(videos, **parameters)
+            raise ConfigError(f"`--match` got {match!r}, but `{suite}` has no order of its own; leave it out.")
+        jobs = stage.custom_jobs_of(videos, suite=suite, **parameters)
     else:
         jobs = [job_of(stage.evaluate_spec(suite, videos=videos[0], **parameters))]
     return _work(jobs, options, dry_run=dry_run, as_json=as_json, quiet=quiet)

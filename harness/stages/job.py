@@ -51,6 +51,11 @@ class Job:
     settings: GenerationSettings
 
     @property
+    def is_custom(self) -> bool:
+        """Whether the clips that were given are the items, so that metrics without their inputs are left out."""
+        return self.suite is None or self.suite.dataset is None
+
+    @property
     def clusters(self) -> dict[str, str]:
         """{item: cluster}: its label, or itself where the suite or the item has none."""
         by_label = self.suite is None or self.suite.cluster == "label"
@@ -127,14 +132,9 @@ def job_of(spec: RunSpec) -> Job:
     """
     settings = _settings(spec)
     _check_names(spec)
-    if spec.suite == CUSTOM:
+    suite = _suite_of(spec)
+    if suite is None or suite.dataset is None:
         return custom_jobs(spec)[spec.system]
-    suite = load_suite(spec.suite_source or spec.suite)
-    if suite.version != spec.suite_version:
-        raise DataError(
-            f"Suite `{suite.name}` is at version {suite.version}, the run was made with version "
-            f"{spec.suite_version}; install the release that has it, or start a new run."
-        )
     samples = load_samples(suite, limit=spec.limit, labels=spec.labels)
     population = None
     if spec.subset is not None:
@@ -207,6 +207,23 @@ def job_of(spec: RunSpec) -> Job:
     )
 
 
+def _suite_of(spec: RunSpec) -> Suite | None:
+    """Load the suite of a specification; None for ``custom``.
+
+    Raises:
+        DataError: It has another version by now.
+    """
+    if spec.suite == CUSTOM:
+        return None
+    suite = load_suite(spec.suite_source or spec.suite)
+    if suite.version != spec.suite_version:
+        raise DataError(
+            f"Suite `{suite.name}` is at version {suite.version}, the run was made with version "
+            f"{spec.suite_version}; install the release that has it, or start a new run."
+        )
+    return suite
+
+
 def _refused(
     spec: RunSpec, suite: Suite, model: Generator, samples: Sequence[Sample], settings: GenerationSettings
 ) -> tuple[Key, ...]:
@@ -239,11 +256,13 @@ def custom_jobs(spec: RunSpec) -> list[Job]:
     """Return one job per folder of clips; what a manifest says of an item holds for all of them.
 
     Args:
-        spec: What the runs have in common; an empty ``model`` stands for the names of the folders.
+        spec: What the runs have in common, of ``custom`` or of a suite without items of its own; an empty ``model``
+            stands for the names of the folders.
 
     Raises:
         DataError: Clips are not in every folder, or manifests disagree about an item.
     """
+    suite = _suite_of(spec)
     samples, systems = custom_items(
         [Path(source) for source in spec.videos], fps=spec.fps, allow_missing=spec.allow_missing
     )
@@ -255,7 +274,7 @@ def custom_jobs(spec: RunSpec) -> list[Job]:
         jobs.append(
             Job(
                 spec=own,
-                suite=None,
+                suite=suite,
                 samples=tuple(samples),
                 clips=match.clips,
                 missing=match.missing,

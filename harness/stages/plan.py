@@ -37,16 +37,21 @@ class Plan:
 def metric_names(wanted: Sequence[str]) -> list[str]:
     """Resolve metric names and group names (``core``, ``all``) to sorted metric names.
 
+    A metric may have arguments, ``i2v_subject:resize=legacy``. ``all`` leaves out the group ``bridge``: the measures of
+    another package are asked for by name.
+
     Raises:
         UnknownNameError: A name is neither a metric nor a group.
+        ConfigError: A metric does not take its arguments.
     """
     metrics = registry("metrics")
     names: set[str] = set()
     for name in wanted:
         if name in metrics:
-            names.add(name)
+            names.add(metrics.create(name).info.name if ":" in name else name)
             continue
-        members = [known for known in metrics.names() if name in ("all", metrics.create(known).info.group)]
+        groups = {known: metrics.create(known).info.group for known in metrics.names()}
+        members = [known for known, group in groups.items() if name == group or (name == "all" and group != "bridge")]
         if not members:
             metrics.target(name)  # raises, with the nearest name
         names.update(members)

@@ -28,6 +28,7 @@ __all__ = [
     "rescore",
     "run",
     "run_spec",
+    "takes_any_clips",
 ]
 
 
@@ -52,7 +53,8 @@ def evaluate(
     """Score videos that exist; write a run folder and add it to the leaderboard.
 
     Args:
-        suite: Name of a suite, path of a suite file, or ``custom`` for clips of one's own.
+        suite: Name of a suite, path of a suite file, or ``custom`` for clips of one's own. The clips are the items of a
+            suite without items of its own, too.
         videos: A folder or a manifest.
         model: Name of the system in tables; the folder's name by default.
         metrics: Names of metrics or groups; the suite's columns by default, the group ``core`` for ``custom``.
@@ -77,12 +79,13 @@ def evaluate(
     sources = [videos] if isinstance(videos, str | Path) else list(videos)
     if len(sources) != 1:
         raise ConfigError(f"`videos` got {len(sources)} folders; expected 1. `evaluate_custom` compares several.")
-    if suite == CUSTOM:
+    if takes_any_clips(suite):
         for given, value in (("limit", limit), ("labels", labels), ("seeds", seeds), ("subset", subset)):
             if value is not None:
-                raise ConfigError(f"`{given}` got {value!r}, but `custom` scores every clip; leave it out.")
+                raise ConfigError(f"`{given}` got {value!r}, but `{suite}` scores every clip; leave it out.")
         (job,) = custom_jobs_of(
             [Path(sources[0])],
+            suite=suite,
             model=model,
             metrics=metrics,
             fps=fps,
@@ -143,9 +146,19 @@ def evaluate_spec(
     )
 
 
+def takes_any_clips(suite: str) -> bool:
+    """Return whether the clips that are given are the items: for ``custom``, and for a suite that has none of its own.
+
+    Raises:
+        UnknownNameError: No suite has this name.
+    """
+    return suite == CUSTOM or load_suite(suite).dataset is None
+
+
 def custom_jobs_of(
     sources: Sequence[Path],
     *,
+    suite: str = CUSTOM,
     model: str | None = None,
     metrics: Sequence[str] | None = None,
     fps: float | None = None,
@@ -160,22 +173,26 @@ def custom_jobs_of(
     """
     if model is not None and len(sources) > 1:
         raise ConfigError(f"`--model` got {model!r} for {len(sources)} folders; systems are named by their folders.")
-    return custom_jobs(
-        RunSpec(
+    if suite == CUSTOM:
+        spec = RunSpec(
             suite=CUSTOM,
             suite_version=1,
             model=model or "",
             model_spec="recorded",
             seeds=[0],
-            fps=fps,
-            decode=decode,
-            videos=[str(Path(source).absolute()) for source in sources],
             metrics=metric_names(metrics or ["core"]),
-            decoder=decoder,
-            allow_missing=allow_missing,
-            device="cpu",
         )
-    )
+    else:
+        spec = _suite_spec(load_suite(suite), suite, model or "", "recorded", metrics, None, None, None, (None, 0))
+    given = {
+        "videos": [str(Path(source).absolute()) for source in sources],
+        "allow_missing": allow_missing,
+        "fps": fps,
+        "decode": decode,
+        "decoder": decoder,
+        "device": "cpu",
+    }
+    return custom_jobs(spec.model_copy(update=given))
 
 
 def run(
@@ -258,9 +275,10 @@ def run_spec(
     allow_missing: bool = False,
 ) -> RunSpec:
     """Return the specification of ``run``."""
-    if suite == CUSTOM:
+    if takes_any_clips(suite):
         raise ConfigError(
-            '`custom` has no items to generate for; use a suite, or a suite file made by "anisora suite import".'
+            f"`{suite}` has no items to generate for; use a suite that has, or a suite file made by "
+            '"anisora suite import".'
         )
     loaded = load_suite(suite)
     model_spec = str(Spec.parse(model))

@@ -65,9 +65,7 @@ def preview(job: Job, options: RunOptions) -> str:
     Raises:
         AnisoraError: What ``execute`` would refuse.
     """
-    plan = plan_metrics(
-        job.spec.metrics, job.samples, leave_out=job.suite is None, commercial_only=options.commercial_ok
-    )
+    plan = plan_metrics(job.spec.metrics, job.samples, leave_out=job.is_custom, commercial_only=options.commercial_ok)
     folder = RunFolder(options.out / job.run_id)
     state = "finished" if folder.record_path.is_file() else "begun" if folder.path.is_dir() else "new"
     to_generate = len(job.to_generate) * len(job.spec.seeds)
@@ -91,9 +89,7 @@ def execute(job: Job, options: RunOptions, *, folder: RunFolder | None = None) -
     if earlier is not None:  # metrics of earlier sessions stay in the run
         merged = sorted({*job.spec.metrics, *(result.metric for result in earlier.results)})
         job = _replace_metrics(job, merged)
-    plan = plan_metrics(
-        job.spec.metrics, job.samples, leave_out=job.suite is None, commercial_only=options.commercial_ok
-    )
+    plan = plan_metrics(job.spec.metrics, job.samples, leave_out=job.is_custom, commercial_only=options.commercial_ok)
     decode = DecodeOptions(colour=job.spec.decode, backend=job.spec.decoder, limits=options.limits)
     loggers = [] if options.generate_only else _loggers(options)
     # Two decoders per worker: a clip and its ground truth are read in step. None is started yet, but a library that is

@@ -1,15 +1,13 @@
 """What a report tells, gathered from the leaderboard, the suite and the run folders; nothing is drawn yet."""
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from anisora.harness.errors import AnisoraError
 from anisora.harness.record import RunRecord
 from anisora.harness.registry import registry
 from anisora.harness.runfolder import RunFolder, ScoreRow
-from anisora.harness.suite import Suite, load_samples, load_suite
+from anisora.harness.suite import Suite, samples_by_id, suite_of_run
 from anisora.harness.types import Clip, Sample
 from anisora.leaderboards.effects import EffectMatrix, effect_matrix
 from anisora.leaderboards.report.breakdown import Breakdown, break_down
@@ -18,8 +16,6 @@ from anisora.leaderboards.store import Leaderboard
 from anisora.leaderboards.table import ColumnChoice, LeaderboardTable
 
 __all__ = ["ReportData", "gather"]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +91,7 @@ def gather(
         language=language,
     )
     scores = {row.run_id: board.scores(row.run_id) for row in table.rows}
-    samples, notes = _samples_of(found)
+    samples = samples_by_id(found)
     return ReportData(
         suite=found,
         table=table,
@@ -105,36 +101,21 @@ def gather(
         records={row.run_id: board.get(row.run_id) for row in table.rows},
         samples=samples,
         clips=_clips(board, table),
-        notes=notes,
+        notes=_notes_of(found, samples),
     )
 
 
 def _suite_of(records: Sequence[RunRecord]) -> Suite | None:
     """Load the suite that the runs are of, where it is on this machine in their version."""
     newest = max(records, key=lambda record: (record.finished, record.run_id), default=None)
-    if newest is None:
-        return None
-    source = newest.spec.suite_source or newest.spec.suite
-    if source not in registry("suites") and not Path(source).is_file():
-        return None
-    try:
-        suite = load_suite(source)
-    except AnisoraError as error:
-        _log.warning("the suite `%s` cannot be read: %s", source, error)
-        return None
-    return suite if suite.version == newest.spec.suite_version else None
+    return None if newest is None else suite_of_run(newest.spec)
 
 
-def _samples_of(suite: Suite | None) -> tuple[dict[str, Sample], tuple[str, ...]]:
-    if suite is None:
-        return {}, ()
-    try:
-        samples = {sample.id: sample for sample in load_samples(suite)}
-        dataset = registry("datasets").create(suite.dataset_spec)
-    except AnisoraError as error:
-        _log.warning("the items of suite `%s` are not on this machine: %s", suite.name, error)
-        return {}, ()
-    return samples, tuple(getattr(dataset, "notes", ()))
+def _notes_of(suite: Suite | None, samples: Mapping[str, Sample]) -> tuple[str, ...]:
+    """Return what the suite's data lack on this machine."""
+    if suite is None or not samples:
+        return ()
+    return tuple(getattr(registry("datasets").create(suite.dataset_spec), "notes", ()))
 
 
 def _breakdowns(

@@ -127,7 +127,7 @@ def licences_of(data: ReportData) -> list[Licence]:
         for sample in data.samples.values()
         if "licence" in sample.metadata
     }
-    name = data.suite.dataset if data.suite else data.table.suite_key
+    name = (data.suite and data.suite.dataset) or data.table.suite_key
     found += [Licence(kind="items", name=name, licence=licence, source=source) for licence, source in items]
     return found
 

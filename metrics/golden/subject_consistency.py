@@ -1,14 +1,13 @@
 """Golden subject_consistency: DINO's frame features, their cosines, the clip's score."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from anisora.harness.networks import shapes_of
-from anisora.harness.protocols import FeatureExtractor, FeatureReader
-from anisora.harness.types import Generation, Score
+from anisora.harness.protocols import FeatureExtractor
 from anisora.harness.weights import Tensors
 from anisora.metrics.extractors.dino_vitb16 import DinoVitb16
-from anisora.metrics.golden.dimension import GoldenDimension, Raw, States, seeded_state
+from anisora.metrics.golden.dimension import GoldenDimension, States, seeded_state
+from anisora.metrics.golden.frame_features import first_features
 from anisora.metrics.networks.dino import DinoVitB16
 from anisora.metrics.vbench.subject_consistency import SubjectConsistency
 
@@ -21,18 +20,12 @@ def dino_state(seed: int) -> Tensors:
 
 
 def _extractors(states: States) -> Mapping[str, FeatureExtractor]:
-    network = DinoVitB16(states["dino_vitb16"])
-    return {SubjectConsistency().info.requests[0].extractor: DinoVitb16("whole", network=network)}
-
-
-def _raw(
-    item: Generation, score: Score, features: FeatureReader, raw: Mapping[str, Any], tolerance: Mapping[str, Any]
-) -> Sequence[Raw]:
-    request = SubjectConsistency().info.requests[0]
-    embeddings = features.get(item, request.extractor, request.sampling)["embedding"]
-    return [("first features", embeddings[:, :4], raw["cls_head4"], 10 * float(tolerance["subject_consistency"]))]
+    return {"dino_vitb16": DinoVitb16("whole", network=DinoVitB16(states["dino_vitb16"]))}
 
 
 DIMENSION = GoldenDimension(
-    metric=SubjectConsistency, states={"dino_vitb16": dino_state}, extractors=_extractors, raw=_raw
+    metric=SubjectConsistency,
+    states={"dino_vitb16": dino_state},
+    extractors=_extractors,
+    raw=first_features(SubjectConsistency(), lambda values: values["cls_head4"]),
 )

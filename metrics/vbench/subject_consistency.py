@@ -1,39 +1,13 @@
 """Whether what is shown stays the same, by DINO's features (VBench)."""
 
-from dataclasses import replace
-
-from anisora.harness.protocols import FeatureReader, FeatureRequest, MetricInfo
-from anisora.harness.types import FrameSampling, Generation, Score
-from anisora.metrics.scoring import scored
-from anisora.metrics.vbench.similarity import consistency_terms
+from anisora.metrics.vbench.frame_consistency import FrameConsistency
 
 __all__ = ["SubjectConsistency"]
 
 
-class SubjectConsistency:
-    """Mean similarity of each frame to the one before and to the first."""
+class SubjectConsistency(FrameConsistency):
+    """By the subject: DINO ViT-B/16."""
 
-    info = MetricInfo(
-        name="subject_consistency",
-        title="Subject consistency",
-        version=1,
-        direction="higher",
-        value_range=(0.0, 1.0),
-        requests=(FeatureRequest(extractor="dino_vitb16", sampling=FrameSampling()),),
-        source="VBench, vbench/subject_consistency.py, subject_consistency",
-        group="vbench",
-        min_frames=2,
-    )
-
-    def score(self, item: Generation, features: FeatureReader) -> Score:
-        """Score one clip; ``parts["frames"]`` has the similarity of every frame but the first.
-
-        The score weighs as many frames as it compares, so that the aggregate is VBench's of a single process: the mean
-        over all frames of all clips.
-
-        Returns:
-            Value in 0..1.
-        """
-        request = self.info.requests[0]
-        terms = consistency_terms(features.get(item, request.extractor, request.sampling)["embedding"])
-        return replace(scored(item, terms.mean(), parts={"frames": terms.tolist()}), weight=float(len(terms)))
+    def __init__(self) -> None:
+        """Take no arguments."""
+        super().__init__("subject_consistency", "Subject consistency", "dino_vitb16")

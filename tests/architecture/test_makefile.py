@@ -14,6 +14,7 @@ TARGETS = (
     "test",
     "test-slow",
     "parity",
+    "parity-mutants",
     "lint",
     "types",
     "bench",

@@ -57,6 +57,26 @@ def test_a_target_is_an_object_or_a_lazily_imported_name() -> None:
     assert "sharpen" not in names
 
 
+class Bridge:
+    def __init__(self, **words: object) -> None:
+        self.words = words
+
+
+def test_a_target_of_any_words_is_given_all_of_them_and_others_refuse_what_they_do_not_take() -> None:
+    names = Registry("metrics", {"bridge": Bridge, "blur": Blur})
+    assert names.create("bridge:vif,scale=2").words == {"vif": True, "scale": 2}
+    assert names.create("bridge").words == {}
+    with pytest.raises(ConfigError, match=r"Metric 'blur' has no argument 'vif'; it takes: radius"):
+        names.create("blur:vif")
+
+
+def test_a_name_with_arguments_is_known_by_its_name() -> None:
+    names = Registry("metrics", {"blur": Blur})
+    assert "blur:radius=2" in names
+    assert "sharpen:radius=2" not in names
+    assert 2 not in names
+
+
 def test_a_family_is_told_which_of_its_names_is_meant() -> None:
     made = Registry("models", {"damage/freeze": Family}).create("damage/freeze:strength=3")
     assert (made.name, made.strength) == ("damage/freeze", 3)

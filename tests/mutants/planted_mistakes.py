@@ -1,0 +1,939 @@
+"""Mistakes that a careful person makes with these dimensions, as data: what to write in place of what.
+
+Each breaks a golden case; ``parity_mutants.py`` shows it. The text to be replaced stands once in its file.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+__all__ = ["CLIPS", "KINDS", "MISTAKES", "Mistake"]
+
+KINDS: Final = ("preprocessing", "network", "sampling", "formula")
+_BLINK: Final = "blink"
+_BALL: Final = "ball"
+
+CLIPS: Final = {
+    "subject_consistency": _BLINK,
+    "background_consistency": _BLINK,
+    "aesthetic_quality": _BLINK,
+    "imaging_quality": _BALL,
+    "motion_smoothness": _BALL,
+    "temporal_flickering": _BLINK,
+    "dynamic_degree": _BLINK,
+    "i2v_subject": _BLINK,
+    "i2v_background": _BLINK,
+    "overall_consistency": _BLINK,
+}
+"""{dimension: a word in the name of the clip of tests/data/vbench that its mistakes are tried on}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """One wrong text in one module."""
+
+    name: str
+    target: str
+    """The dimension, or the kind of golden case, that must break."""
+    kind: str
+    """One of KINDS."""
+    file: str
+    """Relative to the repository, below one of its folders of modules."""
+    old: str
+    """Stands exactly once in the file."""
+    new: str
+    clip: str = ""
+    """Another clip than CLIPS has."""
+
+    @property
+    def module(self) -> str:
+        """The name under which the file is imported."""
+        return f"anisora.{self.file.removesuffix('.py').replace('/', '.')}"
+
+    def planted(self, repository: Path) -> str:
+        """Return the text of the file with the mistake.
+
+        Raises:
+            ValueError: The old text does not stand exactly once in the file.
+        """
+        text = (repository / self.file).read_text(encoding="utf-8")
+        count = text.count(self.old)
+        if count != 1:
+            raise ValueError(f"{self.name}: {self.old!r} stands {count} times in {self.file}; expected once.")
+        return text.replace(self.old, self.new)
+
+
+_RECIPES: Final = "harness/transforms.py"
+_SAMPLING: Final = "harness/media/sampling.py"
+_WINDOWS: Final = "harness/windows.py"
+_SIMILARITY: Final = "metrics/vbench/similarity.py"
+_DINO: Final = "metrics/networks/dino.py"
+_DINO_FRAMES: Final = "metrics/extractors/dino_vitb16.py"
+_DINO_IMAGES: Final = "metrics/extractors/dino_vitb16_images.py"
+_CLIP: Final = "metrics/networks/clip.py"
+_CLIP_FRAMES: Final = "metrics/extractors/clip_vit_b32.py"
+_LINEAR_HEAD: Final = "metrics/networks/laion_aesthetic_linear.py"
+_MUSIQ: Final = "metrics/networks/musiq.py"
+_MUSIQ_FRAMES: Final = "metrics/extractors/musiq_spaq.py"
+_AMT: Final = "metrics/networks/amt.py"
+_AMT_FRAMES: Final = "metrics/extractors/amt_s.py"
+_RAFT: Final = "metrics/networks/raft.py"
+_RAFT_FRAMES: Final = "metrics/extractors/raft_things.py"
+_CORRELATION: Final = "metrics/networks/correlation.py"
+_DYNAMIC: Final = "metrics/vbench/dynamic_degree.py"
+_IMAGE: Final = "metrics/vbench/image_similarity.py"
+_DREAMSIM: Final = "metrics/networks/dreamsim.py"
+_DREAMSIM_FRAMES: Final = "metrics/extractors/dreamsim_ensemble.py"
+_VICLIP: Final = "metrics/networks/viclip.py"
+_VICLIP_FRAMES: Final = "metrics/extractors/viclip.py"
+_OVERALL: Final = "metrics/vbench/overall_consistency.py"
+_FLICKERING: Final = "metrics/core/temporal_flickering.py"
+_DIFFERENCE: Final = "metrics/extractors/temporal_difference.py"
+_ACTIONCLIP: Final = "metrics/networks/actionclip.py"
+_MOTION_SCORE: Final = "metrics/vbench/motion_score.py"
+_REFERENCE_SAMPLING: Final = "harness/media/reference_sampling.py"
+_MLP: Final = "metrics/networks/laion_aesthetic_mlp.py"
+
+
+def _of(target: str, *rows: tuple[str, str, str, str, str] | tuple[str, str, str, str, str, str]) -> list[Mistake]:
+    """Return the mistakes of a target from rows of (name, kind, file, old, new[, clip])."""
+    return [
+        Mistake(name=row[0], target=target, kind=row[1], file=row[2], old=row[3], new=row[4], clip="".join(row[5:]))
+        for row in rows
+    ]
+
+
+MISTAKES: Final[tuple[Mistake, ...]] = (
+    *_of(
+        "overall_consistency",
+        (
+            "uint8 frames stay unrounded after the resize",
+            "preprocessing",
+            _VICLIP_FRAMES,
+            "rounded=True, ",
+            "",
+        ),
+        (
+            "the last frame of each stretch, not its middle",
+            "sampling",
+            _SAMPLING,
+            "np.unique((edges[:-1] + edges[1:] - 1) // 2)",
+            "np.unique(edges[1:] - 1)",
+        ),
+        (
+            "edges of the stretches rounded, not cut",
+            "sampling",
+            _SAMPLING,
+            "min(sampling.count, num_frames) + 1).astype(np.int64)",
+            "min(sampling.count, num_frames) + 1).round().astype(np.int64)",
+        ),
+        (
+            "no embedding of time",
+            "network",
+            _VICLIP,
+            "tower.temporal_positional_embedding[:, :, None]",
+            "0 * tower.temporal_positional_embedding[:, :, None]",
+        ),
+        (
+            "the text is read at its last place, not at its end",
+            "network",
+            _VICLIP,
+            "hidden[:, end] @",
+            "hidden[:, -1] @",
+        ),
+        (
+            "tokens of the text see those after them",
+            "network",
+            _VICLIP,
+            "hidden, causal=True))",
+            "hidden, causal=False))",
+        ),
+        (
+            "exact GELU",
+            "network",
+            _VICLIP,
+            "inner * torch.sigmoid(_QUICK_GELU * inner)",
+            "torch.nn.functional.gelu(inner)",
+        ),
+        (
+            "features are not normalised",
+            "formula",
+            _OVERALL,
+            "a @ b / lengths",
+            "a @ b",
+        ),
+    ),
+    *_of(
+        "i2v_background",
+        (
+            "frames resized without antialiasing",
+            "preprocessing",
+            _DREAMSIM_FRAMES,
+            "antialias=antialiased(variant)",
+            "antialias=not antialiased(variant)",
+            _BALL,
+        ),
+        (
+            "middle square in place of the squashed picture",
+            "preprocessing",
+            _DREAMSIM_FRAMES,
+            'resize="exact", side=224,',
+            'resize="short", side=224, crop=224,',
+        ),
+        (
+            "all towers normalised by ImageNet",
+            "preprocessing",
+            _DREAMSIM,
+            'if name == "dino" else (CLIP_MEAN, CLIP_STD)',
+            "if name else (CLIP_MEAN, CLIP_STD)",
+        ),
+        (
+            "one tower is left out",
+            "network",
+            _DREAMSIM,
+            "self._features(name, pixels) for name in TOWERS]",
+            '(name != "open_clip") * self._features(name, pixels) for name in TOWERS]',
+        ),
+        (
+            "adapters of two towers exchanged",
+            "network",
+            _DREAMSIM,
+            "_merge(self.towers[name], adapter, place,",
+            "_merge(self.towers[name], adapter, (1, 0, 2)[place],",
+        ),
+        (
+            "adapter not scaled by its rank",
+            "network",
+            _DREAMSIM,
+            "_ALPHA / architecture.rank)",
+            "_ALPHA)",
+        ),
+        (
+            "DINO's class token after the last norm",
+            "network",
+            _DREAMSIM,
+            'hidden[:, 0] if name == "dino"',
+            'tower.norm(hidden)[:, 0] if name == "dino"',
+        ),
+        (
+            "towers normalised one by one before they are joined",
+            "formula",
+            _DREAMSIM,
+            "self._features(name, pixels) for name in TOWERS]",
+            "torch.nn.functional.normalize(self._features(name, pixels), dim=-1) for name in TOWERS]",
+        ),
+        (
+            "the mean is not taken off",
+            "formula",
+            _DREAMSIM,
+            "joined - joined.mean(dim=-1, keepdim=True)",
+            "joined",
+        ),
+    ),
+    *_of(
+        "dynamic_degree",
+        (
+            "padded at the right and below alone",
+            "preprocessing",
+            _RAFT,
+            "(columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)",
+            "(0, columns, 0, rows)",
+        ),
+        (
+            "padded with black",
+            "preprocessing",
+            _RAFT,
+            'mode="replicate")',
+            'mode="constant")',
+        ),
+        (
+            "pixels in 0..1",
+            "preprocessing",
+            _RAFT,
+            "pixels.to(device) / 127.5 - 1.0",
+            "pixels.to(device) / 255.0",
+        ),
+        (
+            "blue and red exchanged",
+            "preprocessing",
+            _RAFT_FRAMES,
+            "torch.from_numpy(contiguous)",
+            "torch.from_numpy(contiguous[..., ::-1].copy())",
+        ),
+        (
+            "12 updates",
+            "network",
+            _RAFT,
+            "updates: int = 20",
+            "updates: int = 12",
+        ),
+        (
+            "flow enlarged bilinearly, not by the learned mask",
+            "network",
+            _RAFT,
+            "up_mask=module.mask_predictor(hidden)",
+            "up_mask=None",
+        ),
+        (
+            "norms of the downsampling branches under the other name",
+            "network",
+            _RAFT,
+            "WEIGHTS, state=state, rename",
+            'WEIGHTS, state={k: state.get(k.replace("downsample.1", "norm3"), v) for k, v in state.items()}, rename',
+        ),
+        (
+            "correlation not divided by the root of the channels",
+            "network",
+            _CORRELATION,
+            "/ first.shape[1] ** 0.5",
+            "/ 1.0",
+        ),
+        (
+            "windows of the correlation by row, not by column",
+            "network",
+            _CORRELATION,
+            'offset, offset, indexing="ij")',
+            'offset, offset, indexing="xy")',
+        ),
+        (
+            "flow from the later frame to the earlier",
+            "sampling",
+            _RAFT_FRAMES,
+            "network(pixels[0], pixels[1], (digests[0], digests[1]))",
+            "network(pixels[1], pixels[0], (digests[1], digests[0]))",
+        ),
+        (
+            "every frame, not eight a second",
+            "sampling",
+            _SAMPLING,
+            "max(1, round(fps / sampling.fps))",
+            "max(1, round(sampling.fps / fps))",
+        ),
+        (
+            "the fastest twentieth of the picture without its border",
+            "formula",
+            _RAFT_FRAMES,
+            "flow.double()",
+            "flow[:, 1:-1, 1:-1].double()",
+        ),
+        (
+            "the threshold by the long side",
+            "formula",
+            _DYNAMIC,
+            "6.0 * min(height, width)",
+            "6.0 * max(height, width)",
+        ),
+        (
+            "the pairs needed rounded up",
+            "formula",
+            _DYNAMIC,
+            "round(4 * sampled_frames / 16.0)",
+            "-(-4 * sampled_frames // 16)",
+        ),
+    ),
+    *_of(
+        "aesthetic_quality",
+        (
+            "squashed to a square",
+            "preprocessing",
+            _CLIP_FRAMES,
+            'resize="short", side=224, crop=224',
+            'resize="exact", side=224',
+        ),
+        (
+            "resized with antialiasing",
+            "preprocessing",
+            _CLIP_FRAMES,
+            "crop=224, mean",
+            "antialias=True, crop=224, mean",
+        ),
+        (
+            "overshoot of the resize cut and rounded",
+            "preprocessing",
+            _CLIP_FRAMES,
+            "crop=224, mean",
+            "rounded=True, crop=224, mean",
+        ),
+        (
+            "exact GELU",
+            "network",
+            _CLIP,
+            '"ViT-L/14": "ViT-L-14-quickgelu"',
+            '"ViT-L/14": "ViT-L-14"',
+        ),
+        (
+            "the head without its bias",
+            "network",
+            _LINEAR_HEAD,
+            "(self._head.weight.device))[:, 0]",
+            "(self._head.weight.device))[:, 0] - self._head.bias",
+        ),
+        (
+            "features are not normalised",
+            "formula",
+            _LINEAR_HEAD,
+            "torch.nn.functional.normalize(self._tower(pixels), dim=-1)",
+            "self._tower(pixels)",
+        ),
+        (
+            "scores are not divided by ten",
+            "formula",
+            "metrics/vbench/aesthetic_quality.py",
+            ".astype(np.float64) / 10",
+            ".astype(np.float64)",
+        ),
+    ),
+    *_of(
+        "subject_consistency",
+        (
+            "bicubic resize",
+            "preprocessing",
+            _DINO_FRAMES,
+            'filter="bilinear"',
+            'filter="bicubic"',
+        ),
+        (
+            "CLIP's mean and deviation",
+            "preprocessing",
+            _DINO_FRAMES,
+            'side=224, filter="bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD',
+            'side=224, filter="bilinear", mean=(0.4815, 0.4578, 0.4082), std=(0.2686, 0.2613, 0.2758)',
+        ),
+        (
+            "the middle square alone",
+            "preprocessing",
+            _DINO_FRAMES,
+            'side=224, filter="bilinear",',
+            'side=224, filter="bilinear", crop=224,',
+        ),
+        (
+            "the long side resized to 224",
+            "preprocessing",
+            _RECIPES,
+            "if height <= width else",
+            "if height > width else",
+        ),
+        (
+            "position embeddings resized to a size, not by a factor",
+            "network",
+            _DINO,
+            "scale_factor=factors",
+            "size=(rows, columns)",
+        ),
+        (
+            "position embeddings with rows and columns exchanged",
+            "network",
+            _DINO,
+            "resized.permute(0, 2, 3, 1)",
+            "resized.permute(0, 3, 2, 1)",
+        ),
+        (
+            "no norm after the last block",
+            "network",
+            _DINO,
+            "module.norm(module.blocks(hidden))[:, 0]",
+            "module.blocks(hidden)[:, 0]",
+        ),
+        (
+            "the mean of the patches, not the class token",
+            "network",
+            _DINO,
+            "module.norm(module.blocks(hidden))[:, 0]",
+            "module.norm(module.blocks(hidden))[:, 1:].mean(dim=1)",
+        ),
+        (
+            "each frame with the one before alone",
+            "formula",
+            _SIMILARITY,
+            "(before + first) / 2",
+            "before",
+        ),
+        (
+            "divided by the frames, not by their pairs",
+            "formula",
+            "metrics/vbench/frame_consistency.py",
+            "terms.mean()",
+            "terms.sum() / (len(terms) + 1)",
+        ),
+    ),
+    *_of(
+        "imaging_quality",
+        (
+            "pixels in 0..1",
+            "preprocessing",
+            _MUSIQ,
+            "pixels.to(encoder.cls.device) * 2 - 1",
+            "pixels.to(encoder.cls.device)",
+        ),
+        (
+            "frames divided by 255 twice",
+            "preprocessing",
+            _MUSIQ_FRAMES,
+            "return pixels / 255.0",
+            "return pixels / 255.0**2",
+        ),
+        (
+            "small frames enlarged to 512",
+            "preprocessing",
+            _MUSIQ_FRAMES,
+            'if mode == "none" or side <= SIDE:',
+            'if mode == "none":',
+        ),
+        (
+            "copies resized bilinearly",
+            "preprocessing",
+            _MUSIQ,
+            'mode="bicubic"',
+            'mode="bilinear"',
+        ),
+        (
+            "copies by their short side",
+            "preprocessing",
+            _MUSIQ,
+            "long_side / max(height, width)",
+            "long_side / min(height, width)",
+        ),
+        (
+            "the two copies in the other order",
+            "network",
+            _MUSIQ,
+            "LONG_SIDES: Final = (224, 384)",
+            "LONG_SIDES: Final = (384, 224)",
+        ),
+        (
+            "positions by the patches' centres",
+            "network",
+            _MUSIQ,
+            "_GRID * row // rows * _GRID + _GRID * column // columns",
+            "_GRID * (2 * row + 1) // (2 * rows) * _GRID + _GRID * (2 * column + 1) // (2 * columns)",
+        ),
+        (
+            "the odd line of padding at the left and the top",
+            "network",
+            _MUSIQ,
+            "((every // 2, every - every // 2)",
+            "((every - every // 2, every // 2)",
+        ),
+        (
+            "kernels are not standardised",
+            "network",
+            _MUSIQ,
+            "(kernels - mean) / (deviation + 1e-5)",
+            "kernels",
+        ),
+        (
+            "eight heads of attention",
+            "network",
+            _MUSIQ,
+            "_HEADS: Final = 6",
+            "_HEADS: Final = 8",
+        ),
+        (
+            "GELU by tanh",
+            "network",
+            _MUSIQ,
+            'torch.nn.functional.gelu(layer["mlp"]["fc1"](layer["norm2"](hidden)))',
+            'torch.nn.functional.gelu(layer["mlp"]["fc1"](layer["norm2"](hidden)), approximate="tanh")',
+        ),
+        (
+            "the median of the frames",
+            "formula",
+            "metrics/vbench/imaging_quality.py",
+            "frames.mean(), parts",
+            "np.median(frames), parts",
+            _BLINK,
+        ),
+    ),
+    *_of(
+        "i2v_subject",
+        (
+            "frames resized without antialiasing",
+            "preprocessing",
+            _DINO_FRAMES,
+            "antialias=antialiased(variant)",
+            "antialias=not antialiased(variant)",
+        ),
+        (
+            "short side 224, so that nothing is cut from it",
+            "preprocessing",
+            _DINO_FRAMES,
+            "side=256",
+            "side=224",
+        ),
+        (
+            "the image resized as frames are",
+            "preprocessing",
+            _DINO_IMAGES,
+            "self._recipe.picture(image)",
+            "self._recipe(image[None])",
+        ),
+        (
+            "the square cut from the left and the top",
+            "preprocessing",
+            _RECIPES,
+            "top, left = round((height - self.crop) / 2), round((width - self.crop) / 2)",
+            "top, left = 0, 0",
+        ),
+        (
+            "GELU by tanh",
+            "network",
+            _DINO,
+            'num_classes=0, global_pool="token")',
+            'num_classes=0, global_pool="token", act_layer="gelu_tanh")',
+        ),
+        (
+            "the positions of the square grid resized, too",
+            "network",
+            _DINO,
+            "if (rows, columns) == (_GRID, _GRID):",
+            "if (rows, columns) == (0, 0):",
+        ),
+        (
+            "the mean similarity to the image, not the largest",
+            "formula",
+            _IMAGE,
+            "to_image.max()",
+            "to_image.mean()",
+        ),
+        (
+            "the weights of mean and least exchanged with the image's",
+            "formula",
+            _IMAGE,
+            "0.4 * to_image.max() + 0.3 * to_before.mean()",
+            "0.3 * to_image.max() + 0.4 * to_before.mean()",
+        ),
+        (
+            "each frame with the first, not with the one before",
+            "formula",
+            _IMAGE,
+            "clamped_cosine(frames[1:], frames[:-1])",
+            "clamped_cosine(frames[1:], frames[:1])",
+        ),
+    ),
+    *_of(
+        "background_consistency",
+        (
+            "resized with antialiasing",
+            "preprocessing",
+            _CLIP_FRAMES,
+            "crop=224, mean",
+            "antialias=True, crop=224, mean",
+        ),
+        (
+            "the square cut one pixel off",
+            "preprocessing",
+            _RECIPES,
+            "top, left = round((height - self.crop) / 2), round((width - self.crop) / 2)",
+            "top, left = (height - self.crop + 1) // 2, (width - self.crop + 1) // 2",
+        ),
+        (
+            "ImageNet's mean and deviation",
+            "preprocessing",
+            _CLIP_FRAMES,
+            "mean=CLIP_MEAN, std=CLIP_STD",
+            "mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)",
+        ),
+        (
+            "blue and red exchanged",
+            "preprocessing",
+            _RECIPES,
+            "torch.from_numpy(np.array(frames))",
+            "torch.from_numpy(np.array(frames[..., ::-1]))",
+        ),
+        (
+            "values stay in 0..255",
+            "preprocessing",
+            _RECIPES,
+            ".round()\n        return self._normalised(self._cropped(pixels) / 255.0)",
+            ".round()\n        return self._normalised(self._cropped(pixels))",
+        ),
+        (
+            "exact GELU",
+            "network",
+            _CLIP,
+            '"ViT-B/32": "ViT-B-32-quickgelu"',
+            '"ViT-B/32": "ViT-B-32"',
+        ),
+        (
+            "every second frame",
+            "sampling",
+            "metrics/vbench/frame_consistency.py",
+            "FrameSampling()",
+            'FrameSampling(mode="stride", stride=2)',
+        ),
+        (
+            "features are not normalised",
+            "formula",
+            _SIMILARITY,
+            "np.divide(product, lengths, out=np.zeros_like(product), where=lengths > 0)",
+            "product",
+        ),
+    ),
+    *_of(
+        "motion_smoothness",
+        (
+            "blue and red exchanged on the way in",
+            "preprocessing",
+            _AMT_FRAMES,
+            "torch.from_numpy(np.array(frame)).permute(2, 0, 1)",
+            "torch.from_numpy(np.array(frame[..., ::-1])).permute(2, 0, 1)",
+        ),
+        (
+            "padded at the right and below alone",
+            "preprocessing",
+            _RAFT,
+            "(columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)",
+            "(0, columns, 0, rows)",
+            _BLINK,
+        ),
+        (
+            "each frame less its own mean",
+            "network",
+            _AMT,
+            "first, second = first - mean, second - mean",
+            "first, second = first - first.mean(), second - second.mean()",
+            _BLINK,
+        ),
+        (
+            "correlation not divided by the root of the channels",
+            "network",
+            _CORRELATION,
+            "/ first.shape[1] ** 0.5",
+            "/ 1.0",
+        ),
+        (
+            "windows of the correlation by row, not by column",
+            "network",
+            _CORRELATION,
+            'offset, offset, indexing="ij")',
+            'offset, offset, indexing="xy")',
+        ),
+        (
+            "resized with aligned corners",
+            "network",
+            _AMT,
+            'mode="bilinear", align_corners=False',
+            'mode="bilinear", align_corners=True',
+        ),
+        (
+            "warped without aligned corners",
+            "network",
+            _AMT,
+            'padding_mode="border", align_corners=True',
+            'padding_mode="border", align_corners=False',
+        ),
+        (
+            "black beyond the border",
+            "network",
+            _AMT,
+            'padding_mode="border"',
+            'padding_mode="zeros"',
+            _BLINK,
+        ),
+        (
+            "flow enlarged but not doubled",
+            "network",
+            _AMT,
+            "found[:, :4] + 2 * _resized(flows, 2)",
+            "found[:, :4] + _resized(flows, 2)",
+        ),
+        (
+            "the mask of the other frame",
+            "network",
+            _AMT,
+            "one * mask + other * (1 - mask)",
+            "other * mask + one * (1 - mask)",
+        ),
+        (
+            "windows begin at the second frame",
+            "sampling",
+            _WINDOWS,
+            "range(-first % stride,",
+            "range((1 - first) % stride,",
+        ),
+        (
+            "every frame drawn, not every second",
+            "sampling",
+            _AMT_FRAMES,
+            "stride=2",
+            "stride=1",
+        ),
+        (
+            "levels rounded, not cut",
+            "formula",
+            _AMT_FRAMES,
+            ".clamp(0, 255).to(torch.uint8)",
+            ".clamp(0, 255).round().to(torch.uint8)",
+        ),
+        (
+            "differences of bytes wrap around",
+            "formula",
+            _AMT_FRAMES,
+            "drawn.astype(np.int16) - middle",
+            "drawn - middle",
+        ),
+    ),
+    *_of(
+        "temporal_flickering",
+        (
+            "every second pair",
+            "sampling",
+            _DIFFERENCE,
+            "window=2,",
+            "window=2, stride=2,",
+        ),
+        (
+            "differences of bytes wrap around",
+            "formula",
+            _DIFFERENCE,
+            "cv2.norm(first, second, cv2.NORM_L1)",
+            "float((first - second).sum(dtype=np.int64))",
+        ),
+        (
+            "differences that are not made absolute",
+            "formula",
+            _DIFFERENCE,
+            "cv2.norm(first, second, cv2.NORM_L1)",
+            "float(first.sum(dtype=np.int64) - second.sum(dtype=np.int64))",
+        ),
+        (
+            "divided by the frames, not by their pairs",
+            "formula",
+            _FLICKERING,
+            "differences.mean(dtype=np.float64)",
+            "differences.sum(dtype=np.float64) / (len(differences) + 1)",
+        ),
+        (
+            "256 levels",
+            "formula",
+            _FLICKERING,
+            "(255.0 - differences) / 255.0",
+            "(256.0 - differences) / 256.0",
+        ),
+    ),
+    *_of(
+        "c02_actionclip_motion",
+        (
+            "frames chosen by rounding",
+            "sampling",
+            _REFERENCE_SAMPLING,
+            "[int(value) for value in left + right]",
+            "[round(float(value)) for value in left + right]",
+        ),
+        (
+            "frames from the starts of eight stretches",
+            "sampling",
+            _REFERENCE_SAMPLING,
+            "[int(value) for value in left + right]",
+            "[sampled * place // 8 for place in range(8)]",
+        ),
+        (
+            "the towers with exact GELU",
+            "network",
+            _ACTIONCLIP,
+            "quick_gelu=True",
+            "quick_gelu=False",
+        ),
+        (
+            "the adapter with exact GELU",
+            "network",
+            _ACTIONCLIP,
+            "act_layer=QuickGELU",
+            "act_layer=torch.nn.GELU",
+        ),
+        (
+            "the adapter does not add the frames themselves",
+            "network",
+            _ACTIONCLIP,
+            '(adapter["transformer"](seen + positions) + seen)',
+            'adapter["transformer"](seen + positions)',
+        ),
+        (
+            "no embedding of the frames' places",
+            "network",
+            _ACTIONCLIP,
+            "(seen + positions)",
+            "(seen)",
+        ),
+        (
+            "tokens of a text see those after them",
+            "network",
+            _ACTIONCLIP,
+            'float("-inf")).triu(1)',
+            "0.0)",
+        ),
+        (
+            "the last frame, not the mean of all",
+            "formula",
+            _ACTIONCLIP,
+            "+ seen).mean(dim=1)",
+            "+ seen)[:, -1]",
+        ),
+        (
+            "scaled by CLIP's first temperature",
+            "formula",
+            _MOTION_SCORE,
+            "SCALE: Final = 100.0",
+            "SCALE: Final = 1 / 0.07",
+        ),
+        (
+            "the probability of the other text",
+            "formula",
+            _MOTION_SCORE,
+            "powers[..., 0]",
+            "powers[..., 1]",
+        ),
+    ),
+    *_of(
+        "c10_laion_aesthetic_mlp",
+        (
+            "ReLU between the layers",
+            "network",
+            _MLP,
+            "direction = layer(direction)",
+            "direction = layer(direction).relu() if layer.out_features > 1 else layer(direction)",
+        ),
+        (
+            "layers without their biases",
+            "network",
+            _MLP,
+            "direction = layer(direction)",
+            "direction = direction @ layer.weight.T",
+        ),
+        (
+            "features are not normalised",
+            "preprocessing",
+            _MLP,
+            "in vectors / lengths]",
+            "in vectors]",
+        ),
+        (
+            "features normalised over the whole clip",
+            "preprocessing",
+            _MLP,
+            "np.linalg.norm(vectors, axis=-1, keepdims=True)",
+            "np.linalg.norm(vectors, keepdims=True)",
+        ),
+        (
+            "a vector of zeros is divided by its length",
+            "preprocessing",
+            _MLP,
+            "lengths[lengths == 0] = 1",
+            "lengths[lengths < 0] = 1",
+        ),
+        (
+            "four decimals",
+            "formula",
+            _MLP,
+            "_DECIMALS: Final = 5",
+            "_DECIMALS: Final = 4",
+        ),
+        (
+            "the sum of the frames divided by one frame fewer",
+            "formula",
+            _MLP,
+            "sum(rounded) / len(rounded)",
+            "sum(rounded) / (len(rounded) - 1)",
+        ),
+    ),
+)
