@@ -23,6 +23,7 @@ from anisora.harness.protocols import Batch, FeatureExtractor, FeatureRequest, F
 from anisora.harness.record import Counters, digest_of
 from anisora.harness.registry import registry
 from anisora.harness.runfolder import sha256_of_file
+from anisora.harness.shared_batches import SharedBatches, extract_padded
 from anisora.harness.types import Clip, Frames, FrameSampling, Generation, StreamInfo
 from anisora.harness.windows import FrameFeed, WindowQueue
 
@@ -78,7 +79,7 @@ class FeatureStore:
         self._remembered = remembered_clips
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._lock = threading.Lock()
-        self._serial: dict[str, threading.Lock] = {}
+        self._shared: dict[str, SharedBatches] = {}
         self._counts: dict[str, int] = dict.fromkeys(
             ("redecodes", "frames", "shared_windows", "cache_hits", "cache_misses"), 0
         )
@@ -249,14 +250,13 @@ class FeatureStore:
         """Run an extractor; networks take one caller at a time, or each caller has a copy."""
         extractor = self.extractor(name)
         if not extractor.info.weights:
-            return extractor.extract(batch)
+            return extract_padded(extractor, batch)
         # One that was handed in has no maker to ask for another.
         if extractor.info.copied_per_worker and name not in self._given:
             return self._call_copy(name, batch)
         with self._lock:
-            serial = self._serial.setdefault(name, threading.Lock())
-        with serial:
-            return extractor.extract(batch)
+            shared = self._shared.setdefault(name, SharedBatches(extractor))
+        return shared.extract(batch)
 
     def _call_copy(self, name: str, batch: Batch) -> dict[str, NDArray[Any]]:
         with self._lock:
@@ -264,7 +264,7 @@ class FeatureStore:
             copy = idle.pop() if idle else None
         copy = copy or registry("extractors").create(name)
         try:
-            return copy.extract(batch)
+            return extract_padded(copy, batch)
         finally:
             with self._lock:
                 idle.append(copy)

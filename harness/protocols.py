@@ -71,7 +71,8 @@ class ExtractorInfo:
     stride: int = 1
     """Sampled frames between the starts of two windows."""
     batch_size: int = 1
-    """Windows in one call; the last batch is padded to it, so that a row's bits do not depend on its neighbours."""
+    """Windows in one call. Batches that are not full are filled with windows of other clips or padded, so that every
+    call has one shape. Above 1, and without ``needs``, a row may depend on nothing but its frames."""
     preprocess: str = "rgb8"
     """Id of the preprocessing, with everything that names it: size, filter, antialias, normalisation."""
     needs: frozenset[Need] = frozenset()

@@ -1,7 +1,7 @@
 """From decoded frames to an extractor's windows.
 
 A FrameFeed gives the frames of a file or of memory in pieces; a WindowQueue cuts an extractor's windows out of them,
-computes equal windows once, and calls the extractor in batches of one fixed size.
+computes equal windows once, and calls the extractor in batches.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from anisora.harness.errors import MetricError, VideoUnreadable
+from anisora.harness.errors import VideoUnreadable
 from anisora.harness.media.decoder import DecoderPool, FrameStream
 from anisora.harness.media.sampling import sample_indices
 from anisora.harness.protocols import Batch, ExtractorInfo, FeatureRequest, Features
@@ -115,7 +115,10 @@ class WindowQueue:
         call: Callable[[Batch], dict[str, NDArray[Any]]],
         positions: tuple[float, ...] = (),
     ) -> None:
-        """Take the request, who the extractor is, how to call it, and the positions of the conditioning images."""
+        """Take the request, who the extractor is, how to call it, and the positions of the conditioning images.
+
+        ``call`` gets up to ``batch_size`` windows and returns as many rows.
+        """
         self.request, self.info, self._call, self._positions = request, info, call, positions
         self.stream: StreamInfo
         self.reference_stream: StreamInfo | None = None
@@ -199,17 +202,11 @@ class WindowQueue:
         size = self.info.batch_size
         while len(self._waiting) >= size or (whole and self._waiting):
             windows, self._waiting = self._waiting[:size], self._waiting[size:]
-            real = len(windows)
-            # Padding repeats the last window, so that every call has one shape and a row's bits have no neighbours.
-            arrays = self._call(self._batch(windows + [windows[-1]] * (size - real)))
-            self.forwards += real
-            for name, array in arrays.items():
-                if len(array) != size:
-                    raise MetricError(
-                        f"Extractor `{self.info.name}` returned {name!r} of length {len(array)} for a "
-                        f"batch of {size}; expected one row per window."
-                    )
-            self._rows.extend({name: np.array(array[row]) for name, array in arrays.items()} for row in range(real))
+            arrays = self._call(self._batch(windows))
+            self.forwards += len(windows)
+            self._rows.extend(
+                {name: np.array(array[row]) for name, array in arrays.items()} for row in range(len(windows))
+            )
 
     def _batch(self, windows: "list[list[_Frame]]") -> Batch:
         compared = windows[0][0].reference is not None
