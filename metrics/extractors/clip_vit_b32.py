@@ -26,7 +26,7 @@ class ClipVitB32:
         name="clip_vit_b32",
         version=1,
         window=1,
-        batch_size=8,
+        batch_size=2,
         preprocess=RECIPE.id,
         weights=(WEIGHTS[TOWER],),
         extra="models",

@@ -51,7 +51,7 @@ class DinoVitb16:
             name="dino_vitb16",
             version=1,
             window=1,
-            batch_size=4,
+            batch_size=2,
             preprocess=self._recipe.id,
             weights=(WEIGHTS,),
             extra="models",

@@ -42,7 +42,7 @@ class DreamsimEnsemble:
             name="dreamsim_ensemble",
             version=1,
             window=1,
-            batch_size=4,
+            batch_size=2,
             preprocess=self._recipe.id,
             weights=ALL_WEIGHTS,
             extra="models",

@@ -24,7 +24,7 @@ class LaionAesthetic:
         name="laion_aesthetic",
         version=1,
         window=1,
-        batch_size=4,
+        batch_size=2,
         preprocess=RECIPE.id,
         weights=_WEIGHTS,
         extra="models",

@@ -108,7 +108,7 @@ class MusiqSpaq:
             name="musiq_spaq",
             version=1,
             window=1,
-            batch_size=4,
+            batch_size=2,
             preprocess="unit" if mode == "none" else f"{mode}{SIDE}-bilinear-unit",
             weights=(WEIGHTS,),
             extra="models",

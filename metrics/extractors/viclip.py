@@ -70,7 +70,6 @@ class Viclip:
                 f'such as FrameSampling(mode="middle", count={count}) gives.'
             )
         network = self._network or shared_network("viclip", ViClip, self.info.weights)
-        # Frames are as large as the clip: each is scaled down before the next one becomes float32.
-        clips = [torch.cat([RECIPE(frame[None]) for frame in padded(frames, count)]) for frames in batch.frames]
+        clips = [RECIPE(padded(frames, count)) for frames in batch.frames]
         text = network.encode_text(batch.prompt).expand(len(clips), -1)
         return {"video": np.asarray(network(torch.stack(clips)).numpy()), "text": np.asarray(text.numpy())}

@@ -100,16 +100,24 @@ class _Interpolator(nn.Module):
             for one, other in (maps, maps[::-1])
         )
         ones, others = self.encoder(first), self.encoder(second)
-        moment = torch.full_like(ones[3][:, :1], _MIDDLE)
-        found = self._decoded(self.decoder4, torch.cat([ones[3], others[3], moment], dim=1))
+        moment = torch.full_like(ones[-1][:, :1], _MIDDLE)
+        found = self._decoded(self.decoder4, torch.cat([ones.pop(), others.pop(), moment], dim=1))
         flows, features = found[:, :4], found[:, 4:]
         flows, features = self._refined(self.update4, flows, features, forward, backward)
-        for decoder, update, level in ((self.decoder3, self.update3, 2), (self.decoder2, self.update2, 1)):
-            found = self._decoded(decoder, _aligned(features, ones[level], others[level], flows))
+        for decoder, update in ((self.decoder3, self.update3), (self.decoder2, self.update2)):
+            found = self._decoded(decoder, _aligned(features, ones.pop(), others.pop(), flows))
             flows, features = found[:, :4] + 2 * _resized(flows, 2), found[:, 4:]
             flows, features = self._refined(update, flows, features, forward, backward)
-        found = self._decoded(self.decoder1, _aligned(features, ones[0], others[0], flows))
-        return self._combined(found, flows, first, second, mean)
+        aligned = _aligned(features, ones.pop(), others.pop(), flows)
+        # The last steps see the most pixels: what only came before them makes room.
+        del forward, backward, maps, found, features
+        found = self._decoded(self.decoder1, aligned)
+        del aligned
+        drawn = self._drawn(found, flows, first, second, mean)
+        del found, first, second
+        middle = drawn.view(1, _FLOWS, 3, *drawn.shape[2:]).mean(dim=1)
+        combined: Tensor = (middle + self.comb_block(drawn)).clamp(0, 1)
+        return combined
 
     def _decoded(self, decoder: nn.Module, given: "Tensor") -> "Tensor":
         found: Tensor = decoder.get_submodule("convblock")(given)
@@ -131,25 +139,18 @@ class _Interpolator(nn.Module):
         change, more = update(features, coarse, torch.cat(read, dim=1))
         return flows + change, features + more
 
-    def _combined(
-        self, found: "Tensor", flows: "Tensor", first: "Tensor", second: "Tensor", mean: "Tensor"
-    ) -> "Tensor":
+    def _drawn(self, found: "Tensor", flows: "Tensor", first: "Tensor", second: "Tensor", mean: "Tensor") -> "Tensor":
+        """Return (1, 9, h, w): one picture for each of the flows."""
         fine = 2 * _resized(flows, 2)
-        moves = [
-            found[:, 6 * side : 6 * side + 6] + fine[:, 2 * side : 2 * side + 2].repeat(1, _FLOWS, 1, 1)
-            for side in (0, 1)
-        ]
-        masks, residues = torch.sigmoid(found[:, 12:15]), found[:, 15:]
         drawn: list[Tensor] = []
         for at in range(_FLOWS):
             one, other = (
-                _warped(image, move[:, 2 * at : 2 * at + 2]) for image, move in zip((first, second), moves, strict=True)
+                _warped(image, found[:, 6 * side + 2 * at :][:, :2] + fine[:, 2 * side : 2 * side + 2])
+                for side, image in enumerate((first, second))
             )
-            mask = masks[:, at : at + 1]
-            drawn.append(one * mask + other * (1 - mask) + mean + residues[:, 3 * at : 3 * at + 3])
-        middle = torch.stack(drawn).mean(dim=0)
-        found = middle + self.comb_block(torch.cat(drawn, dim=1))
-        return found.clamp(0, 1)
+            mask = torch.sigmoid(found[:, 12 + at : 13 + at])
+            drawn.append(one * mask + other * (1 - mask) + mean + found[:, 15 + 3 * at : 18 + 3 * at])
+        return torch.cat(drawn, dim=1)
 
 
 class _FeatureEncoder(nn.Module):

@@ -15,8 +15,12 @@ __all__ = ["VOLUME_BYTES", "Correlation"]
 
 VOLUME_BYTES: Final = 256 << 20
 """The largest volume of all pairs, over all scales, that is kept."""
-_BLOCK_BYTES: Final = 64 << 20
-"""What the neighbours of one block of places take, where there is no volume."""
+_BLOCK_BYTES: Final = 16 << 20
+"""What one block of tiles takes, where there is no volume."""
+_TILE: Final = 8
+"""Side of the squares of places that are read together."""
+_SPREAD: Final = 4
+"""How far the windows of a square may drift apart, in places of the second map, and still be read together."""
 
 
 class Correlation:
@@ -55,6 +59,9 @@ class Correlation:
             self._volumes = [whole]
             for _ in range(levels - 1):
                 self._volumes.append(torch.nn.functional.avg_pool2d(self._volumes[-1], 2, stride=2))
+        else:
+            self._rows = [level.flatten(1).t().contiguous() for level in self._maps]
+            self._tiles = _tiles(*first.shape[2:]).to(first.device)
 
     def read(self, places: "torch.Tensor") -> "torch.Tensor":
         """Return the windows around places of the second map.
@@ -69,41 +76,69 @@ class Correlation:
 
         height, width = places.shape[2:]
         centres = places[0].flatten(1).t()
-        read = self._from_volume if self.has_volume else self._by_product
+        read = self._from_volume if self.has_volume else self._from_boxes
         windows = [read(level, centres / 2**level) for level in range(len(self._maps))]
         return torch.cat(windows, dim=1).t().view(1, -1, height, width)
 
     def _from_volume(self, level: int, centres: "torch.Tensor") -> "torch.Tensor":
+        return self._sampled(self._volumes[level], centres)
+
+    def _sampled(self, volume: "torch.Tensor", centres: "torch.Tensor") -> "torch.Tensor":
+        """Return (n, windows) of n maps, (n, 1, h, w), around n centres; what lies outside is zero."""
         import torch
 
         side = 2 * self._radius + 1
         offset = torch.linspace(-self._radius, self._radius, side, device=centres.device)
         shifts = torch.stack(torch.meshgrid(offset, offset, indexing="ij"), dim=-1)  # the slow index moves x
-        volume = self._volumes[level]
         size = torch.tensor([volume.shape[3] - 1, volume.shape[2] - 1], device=centres.device)
         grid = 2 * (centres[:, None, None] + shifts) / size - 1
         found = torch.nn.functional.grid_sample(volume, grid, align_corners=True)
         return found.flatten(1)
 
-    def _by_product(self, level: int, centres: "torch.Tensor") -> "torch.Tensor":
+    def _from_boxes(self, level: int, centres: "torch.Tensor") -> "torch.Tensor":
+        """Read without a volume: neighbouring places look at nearly the same window, and share the products of it."""
         import torch
 
-        radius, second = self._radius, self._maps[level]
-        height, width = second.shape[1:]
-        rows = second.flatten(1).t().contiguous()
-        reach = torch.arange(-radius, radius + 2, device=centres.device)
-        block = max(1, _BLOCK_BYTES // (4 * len(reach) ** 2 * second.shape[0]))
-        windows = []
-        for start in range(0, len(centres), block):
-            centre, query = centres[start : start + block], self._query[start : start + block]
-            corner = centre.floor()
-            x, y = (corner[:, axis, None].long() + reach for axis in (0, 1))
-            inside = ((x >= 0) & (x < width))[:, :, None] & ((y >= 0) & (y < height))[:, None, :]
-            index = y.clamp(0, height - 1)[:, None, :] * width + x.clamp(0, width - 1)[:, :, None]
-            neighbours = rows.index_select(0, index.flatten()).view(len(centre), -1, rows.shape[1])
-            product = (neighbours @ query[:, :, None]).view(index.shape) * inside
-            part = (centre - corner)[:, :, None, None]
-            along_x = product[:, :-1] * (1 - part[:, 0]) + product[:, 1:] * part[:, 0]
-            along_y = along_x[:, :, :-1] * (1 - part[:, 1]) + along_x[:, :, 1:] * part[:, 1]
-            windows.append(along_y.flatten(1))
-        return torch.cat(windows)
+        side = 2 * self._radius + 1
+        limits = torch.tensor(self._maps[level].shape[:0:-1], device=centres.device)  # of x and y
+        # A window that lies wholly outside is zero wherever it lies.
+        corners = (centres.floor() - self._radius).clamp(torch.full_like(limits, -side - 1), limits).long()
+        spread = (_TILE - 1 + _SPREAD) // 2**level + 1
+        seen = corners[self._tiles]
+        near = (seen.amax(dim=1) - seen.amin(dim=1) <= spread).all(dim=-1)
+        windows = centres.new_empty(len(centres), side * side)
+        for group, box in (
+            (self._tiles[near], side + 1 + spread),
+            (self._tiles[~near].view(-1, 1), side + 1),  # places whose neighbours look elsewhere, one by one
+        ):
+            block = max(1, _BLOCK_BYTES // (4 * box**2 * (self._query.shape[1] + 2 * group.shape[1])))
+            for start in range(0, len(group), block):
+                some = group[start : start + block]
+                windows[some] = self._from_box(level, centres[some], corners[some].amin(dim=1), self._query[some], box)
+        return windows
+
+    def _from_box(
+        self, level: int, centres: "torch.Tensor", corner: "torch.Tensor", query: "torch.Tensor", box: int
+    ) -> "torch.Tensor":
+        """Return (tiles, n, windows) of (tiles, n, 2) centres whose windows lie in the boxes at (tiles, 2) corners."""
+        import torch
+
+        second = self._maps[level]
+        width, height = second.shape[2], second.shape[1]
+        reach = torch.arange(box, device=centres.device)
+        x, y = (corner[:, axis, None] + reach for axis in (0, 1))
+        inside = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None, :]
+        index = y.clamp(0, height - 1)[:, :, None] * width + x.clamp(0, width - 1)[:, None, :]
+        neighbours = self._rows[level].index_select(0, index.flatten()).view(len(corner), box * box, -1)
+        product = torch.bmm(query, neighbours.transpose(1, 2)) * inside.flatten(1)[:, None]
+        volume = product.view(-1, 1, box, box)
+        return self._sampled(volume, (centres - corner[:, None]).flatten(0, 1)).view(*centres.shape[:2], -1)
+
+
+def _tiles(height: int, width: int) -> "torch.Tensor":
+    """Return (tiles, _TILE^2) indices of the places in each square; at the edges the last places stand again."""
+    import torch
+
+    reach = torch.arange(_TILE)
+    y, x = ((torch.arange(0, size, _TILE)[:, None] + reach).clamp(max=size - 1) for size in (height, width))
+    return (y[:, None, :, None] * width + x[None, :, None, :]).reshape(-1, _TILE**2)

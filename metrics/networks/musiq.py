@@ -26,7 +26,7 @@ _GROUPS: Final = 32
 _STEM: Final = 64
 _BLOCK: Final = 256
 _PLACES: Final = 8  # a side of a patch after the two strides of the stem
-_AT_ONCE: Final = 512  # patches through the stem in one call, which bounds its memory at about 0.2 GB
+_AT_ONCE: Final = 128  # patches through the stem in one call: more take more memory and, on a CPU, more time
 
 
 def scale_size(height: int, width: int, long_side: int) -> tuple[int, int]:

@@ -637,8 +637,8 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
             "blue and red exchanged",
             "preprocessing",
             _RECIPES,
-            "torch.from_numpy(np.array(frames))",
-            "torch.from_numpy(np.array(frames[..., ::-1]))",
+            "torch.from_numpy(np.array(frame))",
+            "torch.from_numpy(np.array(frame[..., ::-1]))",
         ),
         (
             "values stay in 0..255",
