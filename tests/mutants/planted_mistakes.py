@@ -1,4 +1,4 @@
-"""Mistakes that a careful person makes with these dimensions, as data: what to write in place of what.
+"""Mistakes that a careful person makes with metrics and rewards, as data: what to write in place of what.
 
 Each breaks a golden case; ``parity_mutants.py`` shows it. The text to be replaced stands once in its file.
 """
@@ -93,6 +93,10 @@ _ACTIONCLIP: Final = "metrics/networks/actionclip.py"
 _MOTION_SCORE: Final = "metrics/vbench/motion_score.py"
 _REFERENCE_SAMPLING: Final = "harness/media/reference_sampling.py"
 _MLP: Final = "metrics/networks/laion_aesthetic_mlp.py"
+_GALLERY: Final = "reward/character/gallery_score.py"
+_CROP: Final = "reward/character/mask_crop.py"
+_BOX_FILTER: Final = "reward/character/kalman_box_filter.py"
+_SAMURAI: Final = "reward/character/samurai_selection.py"
 
 
 def _of(target: str, *rows: tuple[str, str, str, str, str] | tuple[str, str, str, str, str, str]) -> list[Mistake]:
@@ -934,6 +938,235 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
             _MLP,
             "sum(rounded) / len(rounded)",
             "sum(rounded) / (len(rounded) - 1)",
+        ),
+    ),
+    *_of(
+        "c05b_gallery_score",
+        (
+            "features are normalised",
+            "preprocessing",
+            _GALLERY,
+            "np.asarray(queries, np.float64) @",
+            "(queries / np.linalg.norm(queries, axis=-1, keepdims=True)) @",
+        ),
+        (
+            "the sum over the pictures of an identity, not their mean",
+            "formula",
+            _GALLERY,
+            "    members /= members.sum(axis=0)\n",
+            "",
+        ),
+        (
+            "a softmax of the mean over frames",
+            "formula",
+            _GALLERY,
+            "gallery, np.float64).T @ members\n",
+            "gallery, np.float64).T @ members\n    likeness = likeness.mean(axis=1, keepdims=True)\n",
+        ),
+        (
+            "the likeliest character alone",
+            "formula",
+            _GALLERY,
+            "score=float(scores.mean())",
+            "score=float(scores.max())",
+        ),
+        (
+            "the least likely frame, not the mean",
+            "formula",
+            _GALLERY,
+            "frames.mean(axis=1)",
+            "frames.min(axis=1)",
+        ),
+    ),
+    *_of(
+        "c07_mask_crop",
+        (
+            "the last frames in which a character is seen",
+            "sampling",
+            _CROP,
+            "// count][:count]",
+            "// count][-count:]",
+        ),
+        (
+            "every frame from the first one on",
+            "sampling",
+            _CROP,
+            "seen[:: len(seen) // count][:count]",
+            "seen[:count]",
+        ),
+        (
+            "the odd pixel of padding at the left and above",
+            "preprocessing",
+            _CROP,
+            "(side - height) // 2, (side - width) // 2",
+            "(side - height + 1) // 2, (side - width + 1) // 2",
+        ),
+        (
+            "the surroundings of a character are kept",
+            "preprocessing",
+            _CROP,
+            "image[box] * kept[..., None]",
+            "image[box]",
+        ),
+        (
+            "the padding is not centred",
+            "preprocessing",
+            _CROP,
+            "(side - height) // 2, (side - width) // 2",
+            "0, 0",
+        ),
+        (
+            "pictures of the gallery resized as crops are",
+            "preprocessing",
+            _CROP,
+            'filter="bicubic"',
+            'filter="bilinear"',
+        ),
+        (
+            "blue and red exchanged",
+            "preprocessing",
+            _CROP,
+            "image[box] * kept",
+            "image[box][..., ::-1] * kept",
+        ),
+    ),
+    *_of(
+        "c08a_kalman_box_filter",
+        (
+            "a box without height stays without",
+            "preprocessing",
+            _BOX_FILTER,
+            "        height = 1.0\n",
+            "        height = 1e-3\n",
+        ),
+        (
+            "width in place of the aspect ratio",
+            "preprocessing",
+            _BOX_FILTER,
+            "(right - left) / height, height])",
+            "right - left, height])",
+        ),
+        (
+            "the aspect ratio as uncertain as a position",
+            "formula",
+            _BOX_FILTER,
+            "        deviations[_ASPECT] = _ASPECT_DEVIATION\n",
+            "",
+        ),
+        (
+            "the measured aspect ratio as certain as the predicted one",
+            "formula",
+            _BOX_FILTER,
+            "_MEASURED_ASPECT_DEVIATION: Final = 1e-1",
+            "_MEASURED_ASPECT_DEVIATION: Final = 1e-2",
+        ),
+        (
+            "noise of the height after the move",
+            "formula",
+            _BOX_FILTER,
+            "self._variances(state.mean[3]))\n",
+            "self._variances(state.mean[3] + state.mean[7]))\n",
+        ),
+        (
+            "the start as certain as a step",
+            "formula",
+            _BOX_FILTER,
+            "_INITIATE_VELOCITY: Final = 10.0",
+            "_INITIATE_VELOCITY: Final = 1.0",
+        ),
+        (
+            "sides counted with their last pixel",
+            "formula",
+            _BOX_FILTER,
+            "np.maximum(0.0, np.minimum(",
+            "np.maximum(0.0, 1 + np.minimum(",
+        ),
+    ),
+    *_of(
+        "c08b_samurai_selection",
+        (
+            "the likeliest candidate whatever its motion",
+            "formula",
+            _SAMURAI,
+            "weight * np.asarray(motion, np.float32)",
+            "0 * np.asarray(motion, np.float32)",
+        ),
+        (
+            "motion counts from the first good frame on",
+            "formula",
+            _SAMURAI,
+            "self.stable_frames >= settings.stable_frames_threshold",
+            "self.stable_frames >= 1",
+        ),
+        (
+            "a bad frame is taken into the filter",
+            "formula",
+            _SAMURAI,
+            "self.state, self.stable_frames = predicted, 0",
+            "self.state, self.stable_frames = self.box_filter.update(predicted, measurement_from_box(box)), 0",
+        ),
+        (
+            "a bad frame does not start the filter anew",
+            "formula",
+            _SAMURAI,
+            "if self.state is None or self.stable_frames == 0:",
+            "if self.state is None:",
+        ),
+        (
+            "an absent object keeps its boxes",
+            "preprocessing",
+            _SAMURAI,
+            "NO_OBJECT_LOGIT)",
+            "0) + logits",
+        ),
+        (
+            "logits enlarged between corners",
+            "preprocessing",
+            _SAMURAI,
+            "+ np.float32(0.5)) * np.float32(source / size) - 0.5",
+            ") * np.float32((source - 1) / (size - 1))",
+        ),
+        (
+            "boxes that end after their last pixel",
+            "preprocessing",
+            _SAMURAI,
+            "columns[-1], rows[-1]]",
+            "columns[-1] + 1, rows[-1] + 1]",
+        ),
+        (
+            "frame 1 is remembered for good",
+            "sampling",
+            _SAMURAI,
+            "_OLDEST: Final = 2",
+            "_OLDEST: Final = 1",
+        ),
+        (
+            "the frame before is remembered only where it convinces",
+            "sampling",
+            _SAMURAI,
+            "    if frame > 1 and frame - 1 not in kept:\n        kept.append(frame - 1)\n",
+            "",
+        ),
+        (
+            "the oldest memory has row 0",
+            "sampling",
+            _SAMURAI,
+            "range(len(last) - 1, -1, -1)",
+            "range(len(last))",
+        ),
+        (
+            "motion has a say in what is remembered",
+            "sampling",
+            _SAMURAI,
+            'mode == "reference" or frame.motion_score is None',
+            "frame.motion_score is None",
+        ),
+        (
+            "one pointer too many",
+            "sampling",
+            _SAMURAI,
+            "max(0, frame - max_obj_ptrs)",
+            "max(0, frame - max_obj_ptrs - 1)",
         ),
     ),
 )
