@@ -71,8 +71,10 @@ class ExtractorInfo:
     stride: int = 1
     """Sampled frames between the starts of two windows."""
     batch_size: int = 1
-    """Windows in one call. Batches that are not full are filled with windows of other clips or padded, so that every
-    call has one shape. Above 1, and without ``needs``, a row may depend on nothing but its frames."""
+    """Windows in one call. The last batch is filled with windows of other clips or padded: every call has one shape."""
+    shares_batches: bool = False
+    """Whether the bits of a row depend on its frames alone, wherever it lies and whatever lies beside it in a batch.
+    Only then are windows of several clips put together."""
     preprocess: str = "rgb8"
     """Id of the preprocessing, with everything that names it: size, filter, antialias, normalisation."""
     needs: frozenset[Need] = frozenset()

@@ -25,10 +25,10 @@ class SharedBatches:
     """
 
     def __init__(self, extractor: FeatureExtractor) -> None:
-        """Take the extractor. Only one whose rows need nothing but their frames shares its batches."""
+        """Take the extractor; it says whether it shares batches."""
         self._extractor = extractor
         self._size = extractor.info.batch_size
-        self._may_join = self._size > 1 and not extractor.info.needs
+        self._may_join = extractor.info.shares_batches and not extractor.info.needs
         self._network = threading.Lock()
         self._guard = threading.Lock()
         self._waiting: deque[_Part] = deque()

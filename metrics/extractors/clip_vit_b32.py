@@ -27,6 +27,7 @@ class ClipVitB32:
         version=1,
         window=1,
         batch_size=2,
+        shares_batches=True,
         preprocess=RECIPE.id,
         weights=(WEIGHTS[TOWER],),
         extra="models",

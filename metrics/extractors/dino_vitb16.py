@@ -52,6 +52,7 @@ class DinoVitb16:
             version=1,
             window=1,
             batch_size=2,
+            shares_batches=True,
             preprocess=self._recipe.id,
             weights=(WEIGHTS,),
             extra="models",

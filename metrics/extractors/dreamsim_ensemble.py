@@ -43,6 +43,7 @@ class DreamsimEnsemble:
             version=1,
             window=1,
             batch_size=2,
+            shares_batches=True,
             preprocess=self._recipe.id,
             weights=ALL_WEIGHTS,
             extra="models",

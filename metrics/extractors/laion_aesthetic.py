@@ -25,6 +25,7 @@ class LaionAesthetic:
         version=1,
         window=1,
         batch_size=2,
+        shares_batches=True,
         preprocess=RECIPE.id,
         weights=_WEIGHTS,
         extra="models",

@@ -97,8 +97,12 @@ class Musiq:
         padded = _padded(picture, kernel=PATCH, stride=PATCH)
         rows, columns = padded.shape[2] // PATCH, padded.shape[3] // PATCH
         patches = padded.reshape(count, channels, rows, PATCH, columns, PATCH).permute(0, 2, 4, 1, 3, 5)
-        patches = patches.reshape(-1, channels, PATCH, PATCH)
-        parts = [self._embedded(patches[start : start + _AT_ONCE]) for start in range(0, len(patches), _AT_ONCE)]
+        # Picture by picture, so that the bits of one do not depend on where the patches of its neighbours end.
+        parts = [
+            self._embedded(some)
+            for own in patches.reshape(count, rows * columns, channels, PATCH, PATCH)
+            for some in own.split(_AT_ONCE)
+        ]
         encoder = self.module["transformer_encoder"]
         position = encoder["posembed_input"]["position_emb"][0, grid_places(rows, columns)]
         place: torch.Tensor = position + encoder["scaleembed_input"]["scale_emb"][scale]

@@ -19,11 +19,14 @@ from anisora.harness.types import StreamInfo
 STREAM = StreamInfo(fps=8.0, num_frames=9, height=4, width=6, codec="", pixel_format="")
 
 
+INFO = ExtractorInfo(name="levels", version=1, window=1, batch_size=4, shares_batches=True, weights=("w",))
+
+
 class Levels:
     """Mean level of each window; refuses dark ones, and waits where it is told to."""
 
     def __init__(self, **info: Any) -> None:
-        self.info = replace(ExtractorInfo(name="levels", version=1, window=1, batch_size=4, weights=("w",)), **info)
+        self.info = replace(INFO, **info)
         self.calls: list[int] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -85,6 +88,7 @@ def test_what_does_not_fit_waits_for_the_next_call() -> None:
     [
         ({}, windows(2, height=5)),
         ({"needs": frozenset({"prompt"})}, windows(2)),
+        ({"shares_batches": False}, windows(2)),
         ({}, None),
     ],
 )
@@ -123,7 +127,7 @@ def test_another_number_of_rows_is_refused_by_name() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["clip_vit_b32", "dino_vitb16", "dreamsim_ensemble", "laion_aesthetic", "musiq_spaq"])
+@pytest.mark.parametrize("name", ["clip_vit_b32", "dino_vitb16", "dreamsim_ensemble", "laion_aesthetic"])
 def test_the_bits_of_a_row_of_a_real_network_have_neither_place_nor_neighbours(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +135,7 @@ def test_the_bits_of_a_row_of_a_real_network_have_neither_place_nor_neighbours(
     extractor = registry("extractors").create(name)
     size = extractor.info.batch_size
     assert size > 1
+    assert extractor.info.shares_batches
     frames = np.random.default_rng(0).integers(0, 256, (size + 1, 1, 96, 128, 3), np.uint8)
 
     def rows(chosen: list[int]) -> dict[str, NDArray[Any]]:
