@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anisora.harness.errors import ConfigError
+from anisora.harness.media.reference_sampling import clip_24_of_144, linspace_8
 from anisora.harness.types import FrameSampling
 
 __all__ = ["sample_indices"]
 
 
-def sample_indices(
+def sample_indices(  # noqa: PLR0911 - one for each mode
     sampling: FrameSampling, *, num_frames: int, fps: float, positions: Sequence[float] = ()
 ) -> NDArray[np.int64]:
     """Return the indices of the frames to look at, sorted and without repetition.
@@ -28,6 +29,7 @@ def sample_indices(
       are.
     * ``interval``: VBench's rule for dynamic_degree: 0, k, 2k, ... with k = max(1, round(f / fps)).
     * ``keyframes``: round(p * (n-1)) for each position p in [0, 1].
+    * ``reward_motion``: ``linspace_8`` of ``clip_24_of_144`` (reference_sampling): 8 of at most 24 of the first 144.
 
     Args:
         sampling: The mode and its number.
@@ -65,6 +67,9 @@ def sample_indices(
             if not all(0 <= position <= 1 for position in positions):
                 raise ConfigError(f"`positions` got {list(positions)!r}; expected numbers from 0 to 1.")
             return _rounded(np.asarray(positions, dtype=np.float64) * last)
+        case "reward_motion":
+            shared = np.array(clip_24_of_144(num_frames), np.int64)
+            return np.unique(shared[linspace_8(len(shared))])
 
 
 def _check_rate(fps: float) -> None:

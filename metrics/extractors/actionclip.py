@@ -1,7 +1,7 @@
 """How much a clip looks like either of two sentences on movement, by ActionCLIP."""
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from anisora.harness.protocols import Batch, ExtractorInfo
 from anisora.harness.transforms import CLIP_MEAN, CLIP_STD, Recipe
 from anisora.harness.types import Frames
 from anisora.metrics.networks.actionclip import WEIGHTS, ActionClip
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["RECIPE", "TEXTS", "Actionclip", "frames_seen"]
 
@@ -63,16 +66,18 @@ class Actionclip:
         require_extra(self.info)
         network = self._network or shared_network("actionclip", ActionClip, self.info.weights)
         recipe = replace(RECIPE, side=network.sizes.image_size)
-        clips = network.encode_clips(torch.stack([_pixels(clip, recipe) for clip in batch.frames]))
+        seen = frames_seen(batch.stream.num_frames)
+        clips = [_pixels(*clip, seen, recipe) for clip in zip(batch.frames, batch.indices, strict=True)]
+        features = network.encode_clips(torch.stack(clips))
         texts = network.encode_texts(TEXTS)
-        cosine = torch.nn.functional.normalize(clips, dim=-1) @ torch.nn.functional.normalize(texts, dim=-1).T
+        cosine = torch.nn.functional.normalize(features, dim=-1) @ torch.nn.functional.normalize(texts, dim=-1).T
         return {"cosine": np.asarray(cosine.numpy())}
 
 
-def _pixels(frames: Frames, recipe: Recipe) -> Any:  # noqa: ANN401 - a torch tensor
-    """Return (8, 3, side, side) of (T, H, W, 3); a frame that is seen twice is resized once."""
+def _pixels(frames: Frames, indices: NDArray[np.int64], seen: list[int], recipe: Recipe) -> "torch.Tensor":
+    """Return (8, 3, side, side) of the frames seen; one that is seen twice is resized once."""
     import torch
 
-    seen = frames_seen(len(frames))
-    pictures = {index: recipe.picture(frames[index])[0] for index in dict.fromkeys(seen)}
+    rows = {int(index): row for row, index in enumerate(indices)}
+    pictures = {index: recipe.picture(frames[rows[index]])[0] for index in dict.fromkeys(seen)}
     return torch.stack([pictures[index] for index in seen])

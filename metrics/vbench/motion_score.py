@@ -38,7 +38,7 @@ class MotionScore:
         version=1,
         direction="higher",
         value_range=(0.0, 1.0),
-        requests=(FeatureRequest(extractor="actionclip", sampling=FrameSampling()),),
+        requests=(FeatureRequest(extractor="actionclip", sampling=FrameSampling(mode="reward_motion")),),
         source="AniSora, reward/reward_infer.py, motion_score",
         group="vbench",
         min_frames=2,

@@ -121,18 +121,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory held from Linux's /proc")
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=[pytest.mark.xfail(reason="its extractor keeps up to 24 frames and uses 8", strict=False)]
-            if name == "motion_score"
-            else [],
-        )
-        for name in DIMENSIONS
-    ],
-)
+@pytest.mark.parametrize("name", DIMENSIONS)
 def test_memory_is_bounded_and_does_not_grow_with_the_clip(name: str, clips: dict[str, Path]) -> None:
     for needed in ("torch", "torchvision", "open_clip"):
         pytest.importorskip(needed)
