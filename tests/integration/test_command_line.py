@@ -556,7 +556,7 @@ def test_a_reader_that_has_seen_enough_is_told_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_is_one_line_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    suite = build_suite(tmp_path / "suite", items=6, num_frames=24)
+    suite = build_suite(tmp_path / "suite", items=30, num_frames=24)
     command = ["run", str(suite), "--model", "damage/jitter:severity=0.5", "--workers", "2"]
     process = subprocess.Popen(
         [*COMMAND, *command],
