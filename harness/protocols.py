@@ -184,6 +184,8 @@ class MetricInfo:
     unit: str = ""
     licence: str = "Apache-2.0"
     commercial_use: bool = True
+    mode: str | None = None
+    """Which of several ways to compute a dimension of a reward, told in the protocol."""
     binary: bool = False
     """Its values are 1 for yes and 0 for no: their mean is a share, with the interval of one."""
 
