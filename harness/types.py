@@ -45,8 +45,8 @@ class FrameSampling:
     frame of each of ``count`` equal parts. ``stride``: every ``stride``-th frame from the first. ``fps``: the frames
     nearest to ``fps`` frames a second. ``interval``: every n-th frame from the first, n being the whole number nearest
     to the clip's frame rate over ``fps``. ``keyframes``: the frames at the positions of the conditioning images.
-    ``reward_clip``: the frames that all scorers of AniSora's reward share. ``reward_motion``: those that its motion scorer
-    sees of them.
+    ``reward_clip``: the frames that the scorers of AniSora's reward share. ``reward_motion``: those of them that its
+    motion scorer sees.
     """
 
     mode: SamplingMode = "all"

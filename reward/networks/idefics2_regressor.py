@@ -118,11 +118,14 @@ class Idefics2Regressor:
         return hidden
 
     def picture_tokens(self, pixels: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
-        """Return what stands for pictures in the text, (T, latents, width), on the device and in the format of the body.
+        """Return what stands for pictures in the text, on the device and in the number format of the body.
 
         Args:
             pixels: (T, 3, H, W) float32.
             mask: (T, H, W), not zero on real pixels.
+
+        Returns:
+            (T, latents, width).
         """
         import torch
 

@@ -59,7 +59,9 @@ class Idefics2Sizes:
             ConfigError: A name is missing.
         """
         lacking = [".".join(names) for names in _NAMES.values() if names[0] not in config]
-        lacking += [".".join(each) for each in _NAMES.values() if len(each) > 1 and each[1] not in config.get(each[0], {})]
+        lacking += [
+            ".".join(each) for each in _NAMES.values() if len(each) > 1 and each[1] not in config.get(each[0], {})
+        ]
         if lacking:
             raise ConfigError(f"The configuration of Idefics2 lacks {', '.join(sorted(set(lacking)))}; add these.")
         found = {ours: _found(config, names) for ours, names in {**_NAMES, **_OPTIONAL}.items()}
@@ -69,6 +71,7 @@ class Idefics2Sizes:
         """Return the configuration of the host; nothing that changes a number is left to its defaults."""
         from transformers import Idefics2Config, MistralConfig
 
+        build: Any = Idefics2Config  # its signature does not tell of the choice of attention
         text = MistralConfig(
             vocab_size=self.vocabulary,
             hidden_size=self.width,
@@ -105,7 +108,7 @@ class Idefics2Sizes:
             "resampler_head_dim": self.perceiver_head_width,
             "num_key_value_heads": self.perceiver_key_value_heads,
         }
-        return Idefics2Config(
+        config: Idefics2Config = build(
             text_config=text,
             vision_config=vision,
             perceiver_config=perceiver,
@@ -114,6 +117,7 @@ class Idefics2Sizes:
             use_cache=False,
             attn_implementation="sdpa",
         )
+        return config
 
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
