@@ -1,6 +1,8 @@
 """A judge of the anime reward at tiny size, with seeded weights, and tokens that are single letters."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +14,16 @@ from anisora.reward.judge.tokens import FAKE, IMAGE
 from anisora.reward.networks.idefics2_regressor import Idefics2Regressor
 from anisora.reward.networks.idefics2_sizes import Idefics2Sizes
 
-__all__ = ["SIZES", "STAND_IN", "noise_frames", "tiny_judge", "tiny_network", "tiny_state", "word_tokenizer"]
+__all__ = [
+    "SIZES",
+    "STAND_IN",
+    "noise_frames",
+    "tiny_config",
+    "tiny_judge",
+    "tiny_network",
+    "tiny_state",
+    "word_tokenizer",
+]
 
 WORDS: Final = 40
 SIZES: Final = Idefics2Sizes(
@@ -37,6 +48,39 @@ SIZES: Final = Idefics2Sizes(
 )
 STAND_IN: Final = 'How good is the clip of "{text_prompt}" ?\n'
 """In place of the release's question, which is not ours to repeat."""
+
+
+def tiny_config(text_config: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """Return what a config.json says of SIZES, with these in its part on the text."""
+    return {
+        "image_token_id": SIZES.image_token,
+        "num_labels": 1,
+        "text_config": {
+            "vocab_size": SIZES.vocabulary,
+            "hidden_size": SIZES.width,
+            "intermediate_size": SIZES.inner,
+            "num_hidden_layers": SIZES.layers,
+            "num_attention_heads": SIZES.heads,
+            "num_key_value_heads": SIZES.key_value_heads,
+            **text_config,
+        },
+        "vision_config": {
+            "hidden_size": SIZES.vision_width,
+            "intermediate_size": SIZES.vision_inner,
+            "num_hidden_layers": SIZES.vision_layers,
+            "num_attention_heads": SIZES.vision_heads,
+            "image_size": SIZES.image_size,
+            "patch_size": SIZES.patch,
+        },
+        "perceiver_config": {
+            "resampler_n_latents": SIZES.latents,
+            "resampler_depth": SIZES.perceiver_layers,
+            "resampler_n_heads": SIZES.perceiver_heads,
+            "resampler_head_dim": SIZES.perceiver_head_width,
+            "num_key_value_heads": SIZES.perceiver_key_value_heads,
+            "rms_norm_eps": 0.5,  # of transformers; the release never looks at it
+        },
+    }
 
 
 def tiny_state(seed: int = 0, sizes: Idefics2Sizes = SIZES) -> dict[str, Any]:

@@ -97,5 +97,5 @@ def test_braces_and_quotes_of_a_caption_are_text(caption: str) -> None:
 def test_a_marker_inside_a_caption_takes_the_place_of_one_at_the_end() -> None:
     assert judge_prompt(TEMPLATE, "an <image> of", 3) == 'Judge "an <image> of":\n<image> <image> '
     assert judge_prompt(TEMPLATE, "<image>", 1) == 'Judge "<image>":\n'
-    with pytest.raises(MetricError, match="holds 2 times '<image>', .* expected at most 1"):
+    with pytest.raises(MetricError, match=r"holds 2 times '<image>', .* expected at most 1"):
         judge_prompt(TEMPLATE, "<image><image>", 1)

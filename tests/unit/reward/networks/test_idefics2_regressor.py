@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from shared_data import GOLDEN, needs_shared
-from tiny_judge import SIZES, tiny_network, tiny_state
+from tiny_judge import SIZES, tiny_config, tiny_network, tiny_state
 
 from anisora.harness.errors import ConfigError, MetricError, WeightsMissing
 from anisora.harness.networks import shapes_of
@@ -72,48 +73,17 @@ def test_nothing_but_the_state_is_left_without_numbers(network) -> None:
 
 
 def test_the_perceiver_has_the_epsilon_of_the_text() -> None:
-    other = tiny_network(sizes=Idefics2Sizes.from_config(config_of({"rms_norm_eps": 1e-3})))
+    other = tiny_network(sizes=Idefics2Sizes.from_config(tiny_config({"rms_norm_eps": 1e-3})))
     layer = other.module["model"].connector.perceiver_resampler.layers[0]
     assert layer.input_latents_norm.variance_epsilon == 1e-3
 
 
-def config_of(text_config: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "image_token_id": SIZES.image_token,
-        "num_labels": 2,
-        "text_config": {
-            "vocab_size": SIZES.vocabulary,
-            "hidden_size": SIZES.width,
-            "intermediate_size": SIZES.inner,
-            "num_hidden_layers": SIZES.layers,
-            "num_attention_heads": SIZES.heads,
-            "num_key_value_heads": SIZES.key_value_heads,
-            **text_config,
-        },
-        "vision_config": {
-            "hidden_size": SIZES.vision_width,
-            "intermediate_size": SIZES.vision_inner,
-            "num_hidden_layers": SIZES.vision_layers,
-            "num_attention_heads": SIZES.vision_heads,
-            "image_size": SIZES.image_size,
-            "patch_size": SIZES.patch,
-        },
-        "perceiver_config": {
-            "resampler_n_latents": SIZES.latents,
-            "resampler_depth": SIZES.perceiver_layers,
-            "resampler_n_heads": SIZES.perceiver_heads,
-            "resampler_head_dim": SIZES.perceiver_head_width,
-            "num_key_value_heads": SIZES.perceiver_key_value_heads,
-            "rms_norm_eps": 0.5,  # of transformers; the release never looks at it
-        },
-    }
-
-
 def test_sizes_come_from_a_configuration_and_what_it_leaves_out_is_the_released_networks() -> None:
-    sizes = Idefics2Sizes.from_config(config_of({"sliding_window": None, "max_position_embeddings": 99}))
-    assert (sizes.labels, sizes.positions, sizes.window, sizes.grid) == (2, 99, RELEASED.window, 7)
+    sizes = Idefics2Sizes.from_config(tiny_config({"sliding_window": None, "max_position_embeddings": 99}))
+    assert sizes == replace(SIZES, positions=99)
+    assert (sizes.labels, sizes.window, sizes.grid) == (1, RELEASED.window, 7)
     assert (sizes.rms_eps, sizes.vision_eps, sizes.rope_theta) == (1e-5, 1e-6, 1e4)
-    lacking = config_of({})
+    lacking = tiny_config({})
     del lacking["perceiver_config"], lacking["text_config"]["vocab_size"]
     with pytest.raises(ConfigError, match=r"lacks perceiver_config.num_key_value_heads, .*, text_config.vocab_size;"):
         Idefics2Sizes.from_config(lacking)
@@ -228,5 +198,5 @@ def test_all_shards_of_a_checkpoint_are_read_and_none_may_be_missing(folder: Pat
     with pytest.raises(ConfigError, match=r"model-00003-of-00004.safetensors` hold '0.a', which another file"):
         idefics2_regressor._published("idefics2-smooth")
     shard.unlink()
-    with pytest.raises(WeightsMissing, match="model-00003-of-00004.safetensors"):
+    with pytest.raises(WeightsMissing, match=r"model-00003-of-00004\.safetensors"):
         idefics2_regressor._published("idefics2-smooth")
