@@ -14,6 +14,7 @@ from planted_mistakes import CLIPS, KINDS, MISTAKES, Mistake
 from shared_data import GOLDEN, REPOSITORY, needs_shared
 
 OTHER_TARGETS = (
+    "c01_idefics2_regressor",
     "c02_actionclip_motion",
     "c05b_gallery_score",
     "c07_mask_crop",
