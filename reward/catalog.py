@@ -10,7 +10,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
     },
     "metrics": {
         "visual_appeal": "anisora.reward.visual_appeal:VisualAppeal",
-        "visual_smooth": "anisora.reward.visual_smooth:VisualSmooth",
+        "visual_smoothness": "anisora.reward.visual_smoothness:VisualSmoothness",
     },
     "extractors": {
         "idefics2_appeal": "anisora.reward.extractors.idefics2_appeal:Idefics2Appeal",

@@ -1,4 +1,4 @@
-"""visual_smooth and visual_appeal from frames and prompt to a score: real classes, small networks, seeded weights."""
+"""visual_smoothness and visual_appeal from frames and prompt to a score: real classes, small networks, seeded weights."""
 
 import math
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from anisora.reward.judge.remembered_pictures import RememberedPictures
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-NAMES = ("visual_appeal", "visual_smooth")
+NAMES = ("visual_appeal", "visual_smoothness")
 SCENE = Scene(action="run", seed=1, width=96, height=64, num_frames=30)
 
 
@@ -109,9 +109,9 @@ def test_of_a_long_clip_the_last_frames_and_those_beyond_144_are_not_seen(bench:
 
 def test_a_short_clip_is_seen_whole(bench: Bench) -> None:
     clip = noise_frames(5)
-    logit = bench.score("visual_smooth", clip, "a").parts["logit"]
+    logit = bench.score("visual_smoothness", clip, "a").parts["logit"]
     clip[4] = 0
-    assert bench.score("visual_smooth", clip, "a").parts["logit"] != logit
+    assert bench.score("visual_smoothness", clip, "a").parts["logit"] != logit
 
 
 def test_no_prompt_and_a_single_frame_leave_unscored_and_an_empty_prompt_does_not(bench: Bench) -> None:
@@ -119,32 +119,32 @@ def test_no_prompt_and_a_single_frame_leave_unscored_and_an_empty_prompt_does_no
     for name in NAMES:
         assert bench.score(name, clip, None).value is None
         assert bench.score(name, clip, "").value is not None
-    assert bench.score("visual_smooth", clip[:1], "a").value is None
+    assert bench.score("visual_smoothness", clip[:1], "a").value is None
     assert bench.score("visual_appeal", clip[:1], "a").value is not None
 
 
 @pytest.mark.parametrize("prompt", ["{", "{text_prompt}", "100% {0}", "<fake_token_around_image>"])
 def test_prompts_with_braces_are_texts(prompt: str, bench: Bench) -> None:
-    assert bench.score("visual_smooth", noise_frames(3), prompt).value is not None
+    assert bench.score("visual_smoothness", noise_frames(3), prompt).value is not None
 
 
 def test_a_prompt_with_a_marker_is_scored_as_the_release_does_and_says_so(bench: Bench) -> None:
-    score = bench.score("visual_smooth", noise_frames(3), "an <image> here")
+    score = bench.score("visual_smoothness", noise_frames(3), "an <image> here")
     assert score.value is not None
     assert score.note == "'<image>' stands 1 times in the prompt and was taken for the clip's first frames"
 
 
 def test_a_prompt_with_too_many_markers_fails_alone(bench: Bench) -> None:
     with pytest.raises(MetricError, match=r"holds 4 times '<image>', .* expected at most 3"):
-        bench.score("visual_smooth", noise_frames(3), "<image>" * 4)
-    assert bench.score("visual_smooth", noise_frames(3), "a").value is not None
+        bench.score("visual_smoothness", noise_frames(3), "<image>" * 4)
+    assert bench.score("visual_smoothness", noise_frames(3), "a").value is not None
 
 
 def test_the_corrected_head_has_no_steps() -> None:
     released = Bench(dtype="bfloat16")
     with released.store:
-        reference = released.score("visual_smooth", noise_frames(3), "a")
-        corrected = released.score("visual_smooth:mode=corrected", noise_frames(3), "a")
+        reference = released.score("visual_smoothness", noise_frames(3), "a")
+        corrected = released.score("visual_smoothness:mode=corrected", noise_frames(3), "a")
     assert corrected.parts["logit"][0] != reference.parts["logit"][0]
     assert corrected.value == corrected.parts["logit"][0] / 100
     assert corrected.value == pytest.approx(reference.value, abs=1e-3)
@@ -157,15 +157,15 @@ def test_scores_are_rounded_in_one_mode_and_cut_in_neither() -> None:
 
 
 def test_the_mode_is_part_of_names_protocol_and_cache_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert metric_names(["visual_smooth:mode=corrected", "visual_smooth:mode=reference"]) == [
-        "visual_smooth",
-        "visual_smooth:mode=corrected",
+    assert metric_names(["visual_smoothness:mode=corrected", "visual_smoothness:mode=reference"]) == [
+        "visual_smoothness",
+        "visual_smoothness:mode=corrected",
     ]
     with pytest.raises(ConfigError, match=r"`mode` got 'corected'; expected one of reference, corrected. Did you mean"):
         registry("metrics").create("visual_appeal:mode=corected")
     monkeypatch.setenv("ANISORA_UNTRAINED", "0")
     monkeypatch.setenv("ANISORA_DEVICE", "cpu")
-    plan = plan_metrics(["visual_smooth", "visual_smooth:mode=corrected"], [], leave_out=False)
+    plan = plan_metrics(["visual_smoothness", "visual_smoothness:mode=corrected"], [], leave_out=False)
     entries = [plan.protocol[name]["idefics2_smooth"] for name in plan.metrics]
     assert [entry["preprocess"].rpartition("-")[2] for entry in entries] == ["reference", "corrected"]  # type: ignore[index, union-attr, call-overload]
     assert len({plan.fingerprint(name) for name in plan.metrics}) == 2
@@ -188,7 +188,7 @@ def test_an_extractor_without_prompt_or_files_says_what_is_missing(
     with pytest.raises(
         WeightsMissing, match=r"idefics2-smooth: .*tokenizer.json.*judge-prompt: reward/reward_infer.py"
     ):
-        plan_metrics(["visual_smooth"], [], leave_out=False)
+        plan_metrics(["visual_smoothness"], [], leave_out=False)
 
 
 def test_untrained_judges_are_refused_before_eight_billion_numbers_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

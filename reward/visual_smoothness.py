@@ -2,10 +2,10 @@
 
 from anisora.reward.judge.judged_score import JudgedScore
 
-__all__ = ["VisualSmooth"]
+__all__ = ["VisualSmoothness"]
 
 
-class VisualSmooth(JudgedScore):
+class VisualSmoothness(JudgedScore):
     """The judge that was trained on ratings of smoothness."""
 
     def __init__(self, mode: str = "reference") -> None:
@@ -18,4 +18,4 @@ class VisualSmooth(JudgedScore):
             ConfigError: It is neither.
         """
         source = "AniSora, reward/reward_infer.py, smooth_score"
-        super().__init__("visual_smooth", "Visual smoothness", "idefics2_smooth", source, mode, min_frames=2)
+        super().__init__("visual_smoothness", "Visual smoothness", "idefics2_smooth", source, mode, min_frames=2)
