@@ -9,6 +9,9 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "metric_reward": "anisora.reward.metric_reward:MetricReward",
     },
     "parity": {
+        "c03_image_video_regressor": "anisora.reward.golden.image_video_regressor:handle",
+        "c04_text_video_regressor": "anisora.reward.golden.text_video_regressor:handle",
+        "c05a_identity_embedder": "anisora.reward.golden.identity_embedder:handle",
         "c05b_gallery_score": "anisora.reward.golden.gallery_score:handle",
         "c07_mask_crop": "anisora.reward.golden.mask_crop:handle",
         "c08a_kalman_box_filter": "anisora.reward.golden.kalman_box_filter:handle",
