@@ -5,8 +5,23 @@ from typing import Final
 __all__ = ["CATALOG"]
 
 CATALOG: Final[dict[str, dict[str, str]]] = {
+    "metrics": {
+        "image_video_consistency": "anisora.reward.image_video_consistency:ImageVideoConsistency",
+        "text_video_consistency": "anisora.reward.text_video_consistency:TextVideoConsistency",
+    },
+    "extractors": {
+        "image_video_regressor": "anisora.reward.extractors.image_video_regressor:ImageVideoRegressor",
+        "image_video_regressor_images": (
+            "anisora.reward.extractors.image_video_regressor_images:ImageVideoRegressorImages"
+        ),
+        "text_video_regressor": "anisora.reward.extractors.text_video_regressor:TextVideoRegressor",
+        "text_video_regressor_text": "anisora.reward.extractors.text_video_regressor_text:TextVideoRegressorText",
+    },
     "rewards": {
         "metric_reward": "anisora.reward.metric_reward:MetricReward",
+    },
+    "commands": {
+        "reward": "anisora.reward.commands:reward",
     },
     "parity": {
         "c03_image_video_regressor": "anisora.reward.golden.image_video_regressor:handle",

@@ -1,4 +1,4 @@
-"""Golden cases of kind ``c05a_identity_embedder``: embeddings, probabilities frame by frame, and the score of a clip."""
+"""Golden cases of kind ``c05a_identity_embedder``: embeddings, probabilities of each frame, and the score."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ def handle(path: Path, case: Mapping[str, Any]) -> list[Comparison]:
     network = IdentityEmbedder(load_state_dict(path / "weights.safetensors"), EmbedderSizes.from_config(case["config"]))
     inputs = load_state_dict(path / "inputs.safetensors")
     crops = inputs["query_crops"]
-    queries = network(crops.flatten(0, 1)).unflatten(0, crops.shape[:2]).numpy()
+    queries = network(crops.flatten(0, 1)).numpy().reshape(*crops.shape[:2], -1)
     gallery = network(inputs["gallery_images"]).numpy()
     names = case["gallery_names"]
     # Each crop as a clip of one frame: what the mean over frames hides.

@@ -73,7 +73,9 @@ class VisionSizes:
         """
         other = {name: config[name] for name, value in _PREPARED.items() if config.get(name, value) != value}
         if other:
-            raise ConfigError(f"The configuration of BLIP's vision tower has {other}; expected {_PREPARED}.")
+            raise ConfigError(
+                f"The configuration of BLIP's vision tower has {other}, other than exact GELU with biases. Correct it."
+            )
         return cls(
             image_size=int(read_size(config, "image_size")),
             patch=int(read_size(config, "patch_size")),

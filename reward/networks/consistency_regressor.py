@@ -103,7 +103,7 @@ class RegressorSizes:
         """
         head = config.get("head", {})
         if "img_proj" not in head or "vision" not in config:
-            raise ConfigError(f"The configuration has {', '.join(config)}; expected `vision`, and `img_proj` in `head`.")
+            raise ConfigError(f"The configuration has {', '.join(config)}; expected vision, and img_proj in head.")
         return cls(
             vision=VisionSizes.from_config(config["vision"]),
             text=TextSizes.from_config(config["text"]) if "text" in config else TextSizes(),
@@ -189,9 +189,7 @@ class ConsistencyRegressor:
         encoder = self.module["text_encoder"]
         device = encoder.embeddings.word_embeddings.weight.device
         with inference():
-            found = encoder(
-                input_ids=input_ids.to(device), attention_mask=attention_mask.to(device), is_decoder=False
-            )
+            found = encoder(input_ids=input_ids.to(device), attention_mask=attention_mask.to(device), is_decoder=False)
             features: torch.Tensor = found.last_hidden_state[:, 0]
         return features.cpu()
 

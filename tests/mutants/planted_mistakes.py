@@ -93,6 +93,9 @@ _ACTIONCLIP: Final = "metrics/networks/actionclip.py"
 _MOTION_SCORE: Final = "metrics/vbench/motion_score.py"
 _REFERENCE_SAMPLING: Final = "harness/media/reference_sampling.py"
 _MLP: Final = "metrics/networks/laion_aesthetic_mlp.py"
+_BLIP: Final = "reward/networks/blip_vision.py"
+_REGRESSOR: Final = "reward/networks/consistency_regressor.py"
+_EMBEDDER: Final = "reward/networks/identity_embedder.py"
 _GALLERY: Final = "reward/character/gallery_score.py"
 _CROP: Final = "reward/character/mask_crop.py"
 _BOX_FILTER: Final = "reward/character/kalman_box_filter.py"
@@ -938,6 +941,169 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
             _MLP,
             "sum(rounded) / len(rounded)",
             "sum(rounded) / (len(rounded) - 1)",
+        ),
+    ),
+    *_of(
+        "c03_image_video_regressor",
+        (
+            "transformers' own epsilon",
+            "network",
+            _BLIP,
+            "layer_norm_eps=sizes.epsilon",
+            "layer_norm_eps=1e-5",
+        ),
+        (
+            "GELU by tanh",
+            "network",
+            _BLIP,
+            'hidden_act="gelu"',
+            'hidden_act="gelu_pytorch_tanh"',
+        ),
+        (
+            "quick GELU",
+            "network",
+            _BLIP,
+            'hidden_act="gelu"',
+            'hidden_act="quick_gelu"',
+        ),
+        (
+            "the pooled output",
+            "network",
+            _BLIP,
+            ".last_hidden_state[:, 0]",
+            ".pooler_output",
+        ),
+        (
+            "half as many heads",
+            "network",
+            _BLIP,
+            "num_attention_heads=sizes.heads",
+            "num_attention_heads=sizes.heads // 2",
+        ),
+        (
+            "the norms of a block exchanged",
+            "network",
+            _BLIP,
+            '("norm1.", "layer_norm1."),\n    ("norm2.", "layer_norm2."),',
+            '("norm1.", "layer_norm2."),\n    ("norm2.", "layer_norm1."),',
+        ),
+        (
+            "the sides of the last layer exchanged",
+            "formula",
+            _REGRESSOR,
+            "slice(None, self.sizes.projected), bias=False",
+            "slice(self.sizes.projected, None), bias=False",
+        ),
+        (
+            "the constant of the last layer left out",
+            "formula",
+            _REGRESSOR,
+            "added = added + head.bias.double()",
+            "added = added + 0",
+        ),
+        (
+            "the first frame, not the mean",
+            "formula",
+            _REGRESSOR,
+            "np.float64).mean())",
+            "np.float64)[0])",
+        ),
+        (
+            "no sigmoid",
+            "formula",
+            _REGRESSOR,
+            "return float(np.exp(-np.logaddexp(0.0, -total)))",
+            "return total",
+        ),
+    ),
+    *_of(
+        "c04_text_video_regressor",
+        (
+            "half as many heads",
+            "network",
+            _REGRESSOR,
+            "num_attention_heads=sizes.heads",
+            "num_attention_heads=sizes.heads // 2",
+        ),
+        (
+            "the epsilon of other norms",
+            "network",
+            _REGRESSOR,
+            "layer_norm_eps=sizes.epsilon",
+            "layer_norm_eps=1e-5",
+        ),
+        (
+            "tokens that fill up are seen",
+            "preprocessing",
+            _REGRESSOR,
+            "attention_mask=attention_mask.to(device)",
+            "attention_mask=attention_mask.to(device) * 0 + 1",
+        ),
+        (
+            "the last token",
+            "network",
+            _REGRESSOR,
+            "found.last_hidden_state[:, 0]",
+            "found.last_hidden_state[:, -1]",
+        ),
+        (
+            "all tokens at one position",
+            "network",
+            _REGRESSOR,
+            "torch.arange(sizes.positions)",
+            "torch.zeros(sizes.positions, dtype=torch.long)",
+        ),
+        (
+            "a token sees those before it alone",
+            "network",
+            _REGRESSOR,
+            "attention_mask.to(device), is_decoder=False)",
+            "attention_mask.to(device), is_decoder=True)",
+        ),
+        (
+            "the pooled output of the frames",
+            "network",
+            _BLIP,
+            ".last_hidden_state[:, 0]",
+            ".pooler_output",
+        ),
+    ),
+    *_of(
+        "c05a_identity_embedder",
+        (
+            "embeddings are normalised",
+            "preprocessing",
+            _EMBEDDER,
+            'self.module["vision_proj"](tokens)',
+            '__import__("torch").nn.functional.normalize(self.module["vision_proj"](tokens), dim=-1)',
+        ),
+        (
+            "the projection without its constant",
+            "network",
+            _EMBEDDER,
+            'self.module["vision_proj"](tokens)',
+            'tokens @ self.module["vision_proj"].weight.T',
+        ),
+        (
+            "the pooled output",
+            "network",
+            _BLIP,
+            ".last_hidden_state[:, 0]",
+            ".pooler_output",
+        ),
+        (
+            "pictures with the names of others",
+            "formula",
+            _GALLERY,
+            "columns[name.lower()] for name in names]",
+            "columns[name.lower()] for name in sorted(names)]",
+        ),
+        (
+            "the sum over the pictures of an identity, not their mean",
+            "formula",
+            _GALLERY,
+            "    members /= members.sum(axis=0)\n",
+            "",
         ),
     ),
     *_of(

@@ -9,6 +9,7 @@ from shared_data import REPOSITORY
 
 from anisora.harness.registry import registry
 from anisora.metrics.catalog import CATALOG
+from anisora.reward.catalog import CATALOG as REWARD
 
 PAGES = REPOSITORY / "docs" / "metrics"
 
@@ -38,7 +39,7 @@ def test_every_metric_has_a_page_that_says_what_its_info_says(name: str) -> None
 
 
 def test_every_page_belongs_to_a_metric() -> None:
-    assert {path.stem for path in PAGES.glob("*.md")} - {"README"} <= set(CATALOG["metrics"])
+    assert {path.stem for path in PAGES.glob("*.md")} - {"README"} <= {*CATALOG["metrics"], *REWARD["metrics"]}
 
 
 @pytest.mark.parametrize("kind", ["metrics", "extractors"])
