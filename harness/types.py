@@ -30,9 +30,7 @@ __all__ = [
 Frames = NDArray[np.uint8]
 """RGB frames (T, H, W, 3) or one frame (H, W, 3), 0..255: the only layout in which pixels cross a module border."""
 
-SamplingMode = Literal[
-    "all", "uniform", "middle", "stride", "fps", "interval", "keyframes", "reward_clip", "reward_motion"
-]
+SamplingMode = Literal["all", "uniform", "middle", "stride", "fps", "interval", "keyframes", "reward", "reward_motion"]
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -45,8 +43,8 @@ class FrameSampling:
     frame of each of ``count`` equal parts. ``stride``: every ``stride``-th frame from the first. ``fps``: the frames
     nearest to ``fps`` frames a second. ``interval``: every n-th frame from the first, n being the whole number nearest
     to the clip's frame rate over ``fps``. ``keyframes``: the frames at the positions of the conditioning images.
-    ``reward_clip``: the frames that the scorers of AniSora's reward share. ``reward_motion``: those of them that its
-    motion scorer sees.
+    ``reward``: the frames that all scorers of AniSora's reward see. ``reward_motion``: those of them that its motion
+    scorer sees.
     """
 
     mode: SamplingMode = "all"

@@ -29,8 +29,8 @@ def sample_indices(  # noqa: PLR0911 - one for each mode
       are.
     * ``interval``: VBench's rule for dynamic_degree: 0, k, 2k, ... with k = max(1, round(f / fps)).
     * ``keyframes``: round(p * (n-1)) for each position p in [0, 1].
-    * ``reward_clip``: ``clip_24_of_144`` (reference_sampling): at most 24 of the first 144.
-    * ``reward_motion``: ``linspace_8`` of these: 8 of at most 24 of the first 144.
+    * ``reward``: ``clip_24_of_144`` (reference_sampling): all of at most 24 frames, else 24 of the first 144.
+    * ``reward_motion``: ``linspace_8`` of ``clip_24_of_144`` (reference_sampling): 8 of at most 24 of the first 144.
 
     Args:
         sampling: The mode and its number.
@@ -68,7 +68,7 @@ def sample_indices(  # noqa: PLR0911 - one for each mode
             if not all(0 <= position <= 1 for position in positions):
                 raise ConfigError(f"`positions` got {list(positions)!r}; expected numbers from 0 to 1.")
             return _rounded(np.asarray(positions, dtype=np.float64) * last)
-        case "reward_clip":
+        case "reward":
             return np.array(clip_24_of_144(num_frames), np.int64)
         case "reward_motion":
             shared = np.array(clip_24_of_144(num_frames), np.int64)

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anisora.harness.errors import ConfigError, MetricError, nearest
+from anisora.harness.errors import MetricError
 from anisora.harness.extras import require_extra
 from anisora.harness.networks import shared_network
 from anisora.harness.protocols import Batch, ExtractorInfo
@@ -13,29 +13,13 @@ from anisora.reward.judge.judge import Judge
 from anisora.reward.judge.pictures import PictureRecipe
 from anisora.reward.judge.prompt import WEIGHTS as PROMPT
 from anisora.reward.judge.remembered_pictures import RememberedPictures
-from anisora.reward.networks.idefics2_regressor import HEAD_MODES, HeadMode
+from anisora.reward.mode import read_mode
 
-__all__ = ["DISTRIBUTIONS", "PICTURES", "JudgeExtractor", "head_mode"]
+__all__ = ["DISTRIBUTIONS", "PICTURES", "JudgeExtractor"]
 
 DISTRIBUTIONS: Final = ("torch", "transformers")
 PICTURES: Final = RememberedPictures(PictureRecipe())
 """Of this process: smoothness and appeal see the same pictures, one after the other."""
-
-
-def head_mode(mode: str) -> HeadMode:
-    """Return a mode of the head that exists.
-
-    Raises:
-        ConfigError: It is none.
-    """
-    for known in HEAD_MODES:
-        if mode == known:
-            return known
-    guess = nearest(mode, HEAD_MODES)
-    raise ConfigError(
-        f"`mode` got {mode!r}; expected one of {', '.join(HEAD_MODES)}."
-        + (f" Did you mean {guess!r}?" if guess else "")
-    )
 
 
 class JudgeExtractor:
@@ -58,7 +42,7 @@ class JudgeExtractor:
         Raises:
             ConfigError: There is no such mode.
         """
-        self._mode = head_mode(mode)
+        self._mode = read_mode(mode)
         self._judge = judge
         self._weights = weights
         self._pictures = pictures

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from anisora.harness.weights import weight_file
 from anisora.reward.judge.prompt import WEIGHTS, judge_prompt, read_template
 from anisora.reward.judge.tokens import TOKENIZER_FILE, read_tokenizer, token_ids
-from anisora.reward.networks.idefics2_regressor import HeadMode, Idefics2Regressor
+from anisora.reward.mode import Mode
+from anisora.reward.networks.idefics2_regressor import Idefics2Regressor
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ class Judge:
         tokenizer = read_tokenizer(weight_file(weights, TOKENIZER_FILE))
         return cls(template=template, tokenizer=tokenizer, network=Idefics2Regressor(weights))
 
-    def logit(self, caption: str, pixels: "torch.Tensor", mask: "torch.Tensor", *, mode: HeadMode) -> float:
+    def logit(self, caption: str, pixels: "torch.Tensor", mask: "torch.Tensor", *, mode: Mode) -> float:
         """Return the answer for a clip, on the scale of the training labels: 0..100, without a bound.
 
         Args:

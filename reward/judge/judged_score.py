@@ -3,11 +3,10 @@
 from typing import Final
 
 from anisora.harness.protocols import FeatureReader, FeatureRequest, MetricInfo
-from anisora.harness.types import FrameSampling, Generation, Score
+from anisora.harness.types import Generation, Score
 from anisora.metrics.scoring import scored
-from anisora.reward.judge.extractor import head_mode
 from anisora.reward.judge.tokens import IMAGE
-from anisora.reward.networks.idefics2_regressor import HeadMode
+from anisora.reward.mode import Mode, frames_of, named, read_mode
 
 __all__ = ["JudgedScore", "score_of"]
 
@@ -16,7 +15,7 @@ _DIGITS: Final = 3
 _UNBOUNDED: Final = (float("-inf"), float("inf"))
 
 
-def score_of(logit: float, mode: HeadMode) -> float:
+def score_of(logit: float, mode: Mode) -> float:
     """Return the score for a logit: a hundredth of it, which is neither cut at 0 nor at 1.
 
     Args:
@@ -43,21 +42,21 @@ class JudgedScore:
         Raises:
             ConfigError: There is no such mode.
         """
-        self._mode = head_mode(mode)
-        words = "" if self._mode == "reference" else f":mode={self._mode}"
+        self._mode = read_mode(mode)
         self.info = MetricInfo(
-            name=name + words,
+            name=named(name, self._mode),
             title=title,
             version=1,
             direction="higher",
             value_range=_UNBOUNDED,
-            requests=(FeatureRequest(extractor=extractor + words, sampling=FrameSampling(mode="reward_clip")),),
+            requests=(FeatureRequest(extractor=named(extractor, self._mode), sampling=frames_of(self._mode)),),
             source=source,
             group="reward",
             needs=frozenset({"prompt"}),
             min_frames=min_frames,
             licence="Apache-2.0 with the Index-AniSora Model License Agreement",
             commercial_use=False,
+            mode=self._mode,
         )
 
     def score(self, item: Generation, features: FeatureReader) -> Score:

@@ -5,22 +5,19 @@ pictures, and a linear head on the last position (Idefics2: Laurençon et al. 20
 VideoScore). transformers hosts the body; what it computes differently from the release is put right here.
 """
 
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 from anisora.harness.device import Dtype
 from anisora.harness.errors import ConfigError, MetricError
 from anisora.harness.networks import filled, inference, without_numbers
 from anisora.harness.weights import Tensors, load_state_dict, locate, untrained_seed
+from anisora.reward.mode import Mode
 from anisora.reward.networks.idefics2_sizes import RELEASED, Idefics2Sizes
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["HEAD_MODES", "HeadMode", "Idefics2Regressor", "kept_patches", "position_ids"]
-
-HeadMode = Literal["reference", "corrected"]
-"""``reference``: the head computes in the number format of the body, as released; ``corrected``: in float32."""
-HEAD_MODES: Final[tuple[HeadMode, ...]] = get_args(HeadMode)
+__all__ = ["Idefics2Regressor", "kept_patches", "position_ids"]
 
 _PICTURES_AT_ONCE: Final = 2
 """In the tower; as in the release, so that memory does not grow with the clip."""
@@ -74,7 +71,7 @@ class Idefics2Regressor:
         pixels: "torch.Tensor",
         mask: "torch.Tensor",
         *,
-        mode: HeadMode = "reference",
+        mode: Mode = "reference",
     ) -> "torch.Tensor":
         """Return the logits of one text with its pictures.
 

@@ -93,12 +93,15 @@ _ACTIONCLIP: Final = "metrics/networks/actionclip.py"
 _MOTION_SCORE: Final = "metrics/vbench/motion_score.py"
 _REFERENCE_SAMPLING: Final = "harness/media/reference_sampling.py"
 _MLP: Final = "metrics/networks/laion_aesthetic_mlp.py"
-_REGRESSOR: Final = "reward/networks/idefics2_regressor.py"
+_JUDGE: Final = "reward/networks/idefics2_regressor.py"
 _REGRESSOR_SIZES: Final = "reward/networks/idefics2_sizes.py"
 _PICTURES: Final = "reward/judge/pictures.py"
 _TOKENS: Final = "reward/judge/tokens.py"
 _PROMPT: Final = "reward/judge/prompt.py"
 _JUDGED: Final = "reward/judge/judged_score.py"
+_BLIP: Final = "reward/networks/blip_vision.py"
+_REGRESSOR: Final = "reward/networks/consistency_regressor.py"
+_EMBEDDER: Final = "reward/networks/identity_embedder.py"
 _GALLERY: Final = "reward/character/gallery_score.py"
 _CROP: Final = "reward/character/mask_crop.py"
 _BOX_FILTER: Final = "reward/character/kalman_box_filter.py"
@@ -840,42 +843,42 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
         (
             "only patches that are real throughout",
             "network",
-            _REGRESSOR,
+            _JUDGE,
             "patch)[:, 0] > 0",
             "patch, stride=patch)[:, 0] * 0 + torch.nn.functional.avg_pool2d(mask[:, None].float(), patch)[:, 0] == 1",
         ),
         (
             "padding is seen",
             "network",
-            _REGRESSOR,
+            _JUDGE,
             "(mask != 0)[:, None].float()",
             "torch.ones(mask.shape)[:, None]",
         ),
         (
             "positions counted, not as fractions of the picture",
             "network",
-            _REGRESSOR,
+            _JUDGE,
             "torch.bucketize(torch.arange(0, 1 - 1e-6, float(1 / torch.tensor(count))), edges, right=True)",
             "torch.arange(count).clamp(max=len(edges))",
         ),
         (
             "rows and columns of positions exchanged",
             "network",
-            _REGRESSOR,
+            _JUDGE,
             "down[:, None] * grid + across",
             "down[:, None] + across * grid",
         ),
         (
             "the mean over positions, not the last",
             "network",
-            _REGRESSOR,
+            _JUDGE,
             "last_hidden_state[0, -1]",
             "last_hidden_state[0].mean(dim=0)",
         ),
         (
             "the position before the last",
             "network",
-            _REGRESSOR,
+            _JUDGE,
             "last_hidden_state[0, -1]",
             "last_hidden_state[0, -2]",
         ),
@@ -1080,6 +1083,169 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
             _MLP,
             "sum(rounded) / len(rounded)",
             "sum(rounded) / (len(rounded) - 1)",
+        ),
+    ),
+    *_of(
+        "c03_image_video_regressor",
+        (
+            "transformers' own epsilon",
+            "network",
+            _BLIP,
+            "layer_norm_eps=sizes.epsilon",
+            "layer_norm_eps=1e-5",
+        ),
+        (
+            "GELU by tanh",
+            "network",
+            _BLIP,
+            'hidden_act="gelu"',
+            'hidden_act="gelu_pytorch_tanh"',
+        ),
+        (
+            "quick GELU",
+            "network",
+            _BLIP,
+            'hidden_act="gelu"',
+            'hidden_act="quick_gelu"',
+        ),
+        (
+            "the pooled output",
+            "network",
+            _BLIP,
+            ".last_hidden_state[:, 0]",
+            ".pooler_output",
+        ),
+        (
+            "half as many heads",
+            "network",
+            _BLIP,
+            "num_attention_heads=sizes.heads",
+            "num_attention_heads=sizes.heads // 2",
+        ),
+        (
+            "the norms of a block exchanged",
+            "network",
+            _BLIP,
+            '("norm1.", "layer_norm1."),\n    ("norm2.", "layer_norm2."),',
+            '("norm1.", "layer_norm2."),\n    ("norm2.", "layer_norm1."),',
+        ),
+        (
+            "the sides of the last layer exchanged",
+            "formula",
+            _REGRESSOR,
+            "slice(None, self.sizes.projected), bias=False",
+            "slice(self.sizes.projected, None), bias=False",
+        ),
+        (
+            "the constant of the last layer left out",
+            "formula",
+            _REGRESSOR,
+            "added = added + head.bias.double()",
+            "added = added + 0",
+        ),
+        (
+            "the first frame, not the mean",
+            "formula",
+            _REGRESSOR,
+            "np.float64).mean())",
+            "np.float64)[0])",
+        ),
+        (
+            "no sigmoid",
+            "formula",
+            _REGRESSOR,
+            "return float(np.exp(-np.logaddexp(0.0, -total)))",
+            "return total",
+        ),
+    ),
+    *_of(
+        "c04_text_video_regressor",
+        (
+            "half as many heads",
+            "network",
+            _REGRESSOR,
+            "num_attention_heads=sizes.heads",
+            "num_attention_heads=sizes.heads // 2",
+        ),
+        (
+            "the epsilon of other norms",
+            "network",
+            _REGRESSOR,
+            "layer_norm_eps=sizes.epsilon",
+            "layer_norm_eps=1e-5",
+        ),
+        (
+            "tokens that fill up are seen",
+            "preprocessing",
+            _REGRESSOR,
+            "attention_mask=attention_mask.to(device)",
+            "attention_mask=attention_mask.to(device) * 0 + 1",
+        ),
+        (
+            "the last token",
+            "network",
+            _REGRESSOR,
+            "found.last_hidden_state[:, 0]",
+            "found.last_hidden_state[:, -1]",
+        ),
+        (
+            "all tokens at one position",
+            "network",
+            _REGRESSOR,
+            "torch.arange(sizes.positions)",
+            "torch.zeros(sizes.positions, dtype=torch.long)",
+        ),
+        (
+            "a token sees those before it alone",
+            "network",
+            _REGRESSOR,
+            "attention_mask.to(device), is_decoder=False)",
+            "attention_mask.to(device), is_decoder=True)",
+        ),
+        (
+            "the pooled output of the frames",
+            "network",
+            _BLIP,
+            ".last_hidden_state[:, 0]",
+            ".pooler_output",
+        ),
+    ),
+    *_of(
+        "c05a_identity_embedder",
+        (
+            "embeddings are normalised",
+            "preprocessing",
+            _EMBEDDER,
+            'self.module["vision_proj"](tokens)',
+            '__import__("torch").nn.functional.normalize(self.module["vision_proj"](tokens), dim=-1)',
+        ),
+        (
+            "the projection without its constant",
+            "network",
+            _EMBEDDER,
+            'self.module["vision_proj"](tokens)',
+            'tokens @ self.module["vision_proj"].weight.T',
+        ),
+        (
+            "the pooled output",
+            "network",
+            _BLIP,
+            ".last_hidden_state[:, 0]",
+            ".pooler_output",
+        ),
+        (
+            "pictures with the names of others",
+            "formula",
+            _GALLERY,
+            "columns[name.lower()] for name in names]",
+            "columns[name.lower()] for name in sorted(names)]",
+        ),
+        (
+            "the sum over the pictures of an identity, not their mean",
+            "formula",
+            _GALLERY,
+            "    members /= members.sum(axis=0)\n",
+            "",
         ),
     ),
     *_of(

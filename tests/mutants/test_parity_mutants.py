@@ -16,6 +16,9 @@ from shared_data import GOLDEN, REPOSITORY, needs_shared
 OTHER_TARGETS = (
     "c01_idefics2_regressor",
     "c02_actionclip_motion",
+    "c03_image_video_regressor",
+    "c04_text_video_regressor",
+    "c05a_identity_embedder",
     "c05b_gallery_score",
     "c07_mask_crop",
     "c08a_kalman_box_filter",

@@ -1,4 +1,4 @@
-"""visual_smoothness and visual_appeal from frames and prompt to a score: real classes, small networks, seeded weights."""
+"""visual_smoothness and visual_appeal from frames and prompt to a score: real classes, small seeded networks."""
 
 import math
 from collections.abc import Iterator

@@ -31,9 +31,9 @@ def test_no_frames_give_no_indices() -> None:
 
 
 def test_the_clip_of_the_reward_is_24_of_the_first_144_frames() -> None:
-    assert indices("reward_clip", 5) == [0, 1, 2, 3, 4]
-    assert indices("reward_clip", 49) == list(range(0, 48, 2))
-    assert indices("reward_clip", 400) == list(range(0, 144, 6))
+    assert indices("reward", 5) == [0, 1, 2, 3, 4]
+    assert indices("reward", 49) == list(range(0, 48, 2))
+    assert indices("reward", 400) == list(range(0, 144, 6))
 
 
 def test_middle_gives_the_example_of_vbench() -> None:

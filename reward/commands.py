@@ -1,0 +1,162 @@
+"""Commands of the anime reward: gallery."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from anisora.harness.commands.groups import CommandGroup
+from anisora.harness.commands.options import metric_device, option
+
+if TYPE_CHECKING:
+    from anisora.reward.character.gallery import Gallery
+
+__all__ = ["reward"]
+
+_EXIT_FAILED: Final = 1
+
+_embedder = option(
+    "--embedder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of weight files with those of the identity embedder; the cache is looked at as well.",
+)
+_as_json = option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(cls=CommandGroup)
+def reward() -> None:
+    r"""The anime reward: its gallery of known characters.
+
+    \b
+    anisora reward --help
+    """
+
+
+@reward.group(cls=CommandGroup)
+def gallery() -> None:
+    r"""Galleries: pictures of known characters, embedded once, that characters in clips are compared with.
+
+    \b
+    anisora reward gallery --help
+    """
+
+
+@gallery.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@option(
+    "--index",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="List of {image, caption} as the release has it (gallerys.json), in place of a folder for each character.",
+)
+@option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where the gallery is written (.safetensors); below the cache, named by its digest, by default.",
+)
+@_embedder
+@metric_device
+def build(folder: Path, index: Path | None, out: Path | None, embedder: Path | None) -> None:
+    r"""Embed the pictures of DIR/<character>/*.png or .jpg.
+
+    What is built already is not computed again: pictures, weights and preprocessing decide, never names of files.
+
+    \b
+    anisora reward gallery build --help
+    """
+    from anisora.harness.media.decoder import DecoderPool
+    from anisora.harness.weights import cache_folder
+    from anisora.reward.character.gallery import build_gallery, gallery_digest, load_gallery, save_gallery
+    from anisora.reward.character.gallery_listing import crops_of_folders, crops_of_index
+    from anisora.reward.networks.identity_embedder import IdentityEmbedder
+
+    crops = crops_of_folders(folder) if index is None else crops_of_index(folder, index)
+    weights = _weights(embedder)
+    digest = gallery_digest(crops, weights=weights)
+    path = out or cache_folder() / "galleries" / f"{digest}.safetensors"
+    if path.is_file() and (kept := load_gallery(path)).digest == digest:
+        click.echo(f"{path}: {_counts(kept)}, built already")
+        return
+    network = IdentityEmbedder()
+    with DecoderPool() as pool:
+        made = build_gallery(folder, crops, network, reader=pool, weights=weights, side=network.sizes.vision.image_size)
+    save_gallery(made, path)
+    click.echo(f"{path}: {_counts(made)}")
+
+
+@gallery.command()
+@click.argument("file", metavar="GALLERY", type=click.Path(path_type=Path))
+@_as_json
+def show(file: Path, *, as_json: bool) -> None:
+    r"""Show whom a gallery knows, by how many pictures.
+
+    \b
+    anisora reward gallery show --help
+    """
+    from anisora.reward.character.gallery import load_gallery
+
+    found = load_gallery(file)
+    if as_json:
+        click.echo(json.dumps(_facts(found), indent=1, ensure_ascii=False))
+        return
+    for identity, pictures in found.identities.items():
+        click.echo(f"{pictures:4}  {identity}")
+    click.echo(f"{_counts(found)}; weights {found.weights[:24]}, {found.preprocess}, digest {found.digest[:12]}")
+
+
+@gallery.command()
+@click.argument("file", metavar="GALLERY", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path, file_okay=False), required=False)
+@_embedder
+def check(file: Path, folder: Path | None, embedder: Path | None) -> int:
+    r"""Check that a gallery is whole, was embedded by the weights in use and, with DIR, that its pictures are the same.
+
+    Exit code 1 if pictures changed.
+
+    \b
+    anisora reward gallery check --help
+    """
+    from anisora.reward.character.gallery import changed_crops, load_gallery
+
+    found = load_gallery(file, weights=_weights(embedder))
+    changed = [] if folder is None else changed_crops(found, folder)
+    for line in changed:
+        click.echo(line)
+    looked = "pictures not looked at" if folder is None else f"{len(changed)} of {len(found.crops)} pictures changed"
+    click.echo(f"{file}: whole, {_counts(found)}, of the weights in use; {looked}.")
+    return _EXIT_FAILED if changed else 0
+
+
+def _weights(embedder: Path | None) -> str:
+    """Return the digest of the embedder's weights, found where the option says from here on."""
+    import os
+
+    from anisora.harness.errors import ConfigError, MissingExtra
+    from anisora.harness.extras import missing_distributions
+    from anisora.harness.weights import digests_of
+    from anisora.reward.networks.identity_embedder import WEIGHTS
+
+    if missing_distributions(("torch", "transformers")):
+        raise MissingExtra("The identity embedder", "models")
+    if embedder is not None:
+        if not embedder.is_dir():
+            raise ConfigError(f"`--embedder` got `{embedder}`; expected a folder of weight files.")
+        os.environ["ANISORA_WEIGHTS"] = str(embedder)
+    return digests_of([WEIGHTS])[WEIGHTS]
+
+
+def _counts(gallery: "Gallery") -> str:
+    return f"{len(gallery.identities)} identities, {len(gallery.crops)} pictures"
+
+
+def _facts(gallery: "Gallery") -> dict[str, Any]:
+    return {
+        "digest": gallery.digest,
+        "weights": gallery.weights,
+        "preprocess": gallery.preprocess,
+        "dimensions": gallery.embeddings.shape[1],
+        "identities": gallery.identities,
+    }
