@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-from anisora.harness.errors import ConfigError
+from anisora.harness.errors import ConfigError, nearest
 from anisora.harness.types import FrameSampling
 
 __all__ = ["Mode", "frames_of", "named", "read_mode"]
@@ -19,7 +19,11 @@ def read_mode(mode: str) -> Mode:
     for known in get_args(Mode):
         if mode == known:
             return known  # type: ignore[no-any-return]
-    raise ConfigError(f"`mode` got {mode!r}; expected one of {', '.join(get_args(Mode))}.")
+    guess = nearest(mode, get_args(Mode))
+    raise ConfigError(
+        f"`mode` got {mode!r}; expected one of {', '.join(get_args(Mode))}."
+        + (f" Did you mean {guess!r}?" if guess else "")
+    )
 
 
 def frames_of(mode: Mode) -> FrameSampling:
