@@ -115,9 +115,7 @@ def _kept(path: Path, *, named: bool) -> "Gallery | None":
         return load_gallery(path)
     except DataError as error:
         if named:
-            raise ConfigError(
-                f"`--out` names a file that is no gallery to renew ({error}) Remove it."
-            ) from error
+            raise ConfigError(f"`--out` names a file that is no gallery to renew ({error}) Remove it.") from error
         return None
 
 
