@@ -43,5 +43,7 @@ class VisualMotion(MotionScore):
             source=MotionScore.info.source,
             group="reward",
             min_frames=2,
+            licence=MotionScore.info.licence,
+            commercial_use=MotionScore.info.commercial_use,
             mode=chosen,
         )

@@ -117,7 +117,7 @@ def build_gallery(
         reader: Opens the pictures.
         weights: Digest of the embedder's weights.
         side: Of the pictures that the embedder takes; pixels.
-        told: Is told how many pictures are done.
+        told: Is told of each batch how many pictures it had.
 
     Raises:
         DataError: Pictures cannot be read; the message counts them and names the first.
@@ -137,7 +137,7 @@ def build_gallery(
         # After the first that cannot be read the others are only looked at, so that all of them are named.
         if not unreadable:
             embedded.append(np.asarray(embed(torch.cat(pictures)).numpy(), np.float32))
-        told(start + len(batch))
+        told(len(batch))
     if unreadable:
         raise DataError(
             f"Gallery `{folder}` has {_counted(len(unreadable), 'picture')} that cannot be read: "
@@ -202,8 +202,7 @@ def load_gallery(path: Path, *, weights: str | None = None) -> Gallery:
         raise DataError(f"Gallery `{path}` is damaged: its content is not that of its digests. Build it again.")
     if gallery.preprocess != PREPROCESS:
         raise DataError(
-            f"Gallery `{path}` has pictures prepared as {gallery.preprocess!r}; expected {PREPROCESS!r}. "
-            "Build it again."
+            f"Gallery `{path}` was prepared as {gallery.preprocess!r}; expected {PREPROCESS!r}. Build it again."
         )
     if weights is not None and gallery.weights != weights:
         raise DataError(

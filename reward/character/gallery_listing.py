@@ -25,9 +25,7 @@ def crops_of_folders(folder: Path) -> list[Crop]:
         DataError: The folder is none, an identity has no picture, two differ in case only, or there are fewer than two.
     """
     if not folder.is_dir():
-        raise DataError(
-            f"Gallery `{folder}` is not a folder; expected one with a folder of pictures for each character."
-        )
+        raise DataError(f"Gallery `{folder}` is not a folder; expected one with a folder for each character.")
     people = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     _refuse_alike(folder, [path.name for path in people])
     _refuse_too_few(folder, [path.name for path in people])
@@ -67,9 +65,9 @@ def crops_of_index(folder: Path, index: Path) -> list[Crop]:
         raise DataError(
             f"Gallery index `{index}` cannot be read ({error}); expected a JSON list. Fetch it again."
         ) from error
-    pairs = [
-        _pair(index, place, entry) for place, entry in enumerate(entries if isinstance(entries, list) else [entries])
-    ]
+    if not isinstance(entries, list):
+        raise DataError(f"Gallery index `{index}` holds a {type(entries).__name__}; expected a JSON list. Correct it.")
+    pairs = [_pair(index, place, entry) for place, entry in enumerate(entries)]
     _refuse_too_few(index, [name for _, name in pairs])
     found = [(_below(folder, image), image, name) for image, name in pairs]
     missing = [image for path, image, _ in found if path is None]
@@ -115,6 +113,6 @@ def _refuse_too_few(source: Path, names: Sequence[str]) -> None:
     identities = identities_of(names)
     if len(identities) < _FEWEST:
         raise DataError(
-            f"Gallery `{source}` has {len(identities)} identities ({', '.join(identities) or 'no folder'}); expected "
-            "two or more, since the only one would always win. Add a folder of pictures for each character."
+            f"Gallery `{source}` has {len(identities)} identities ({', '.join(identities) or 'none'}); expected two or "
+            "more, since the only one would always win. Add a folder of pictures for each character."
         )

@@ -11,6 +11,7 @@ Help texts find in addition:
     leaderboard.duckdb               a copy of runs/demo/leaderboard.duckdb
     trained.pth                      a checkpoint of a training: tensors and options
     vbench_eval_results.json         a result file as VBench writes it
+    characters/                      two pictures each of two characters, and gallery.safetensors, as if made of them
 
 The page on inputs has a folder of its own; see ``prepare_inputs``.
 """
@@ -66,8 +67,27 @@ def add_named_run(folder: Path) -> None:
     shutil.copytree(only_run(folder / "made"), folder / "runs" / NAMED_RUN)
     shutil.copy(folder / "runs" / "demo" / "leaderboard.duckdb", folder)
     _write_checkpoint(folder)
+    _write_gallery(folder)
     results = {"temporal_flickering": [0.95, [{"video_path": "a.mp4", "video_results": 0.95}]]}
     (folder / "vbench_eval_results.json").write_text(json.dumps(results), encoding="utf-8")
+
+
+def _write_gallery(folder: Path) -> None:
+    """Write ``characters/`` and ``gallery.safetensors``, whose embeddings are drawn."""
+    from PIL import Image
+
+    from anisora.reward.character.gallery import PREPROCESS, Gallery, save_gallery
+    from anisora.reward.character.gallery_listing import crops_of_folders
+
+    for seed, name in enumerate(("Aoi", "Ren")):
+        (folder / "characters" / name).mkdir(parents=True)
+        frames = render(Scene(action="wave", seed=seed, width=64, height=64, num_frames=2))
+        for place, frame in enumerate(frames):
+            Image.fromarray(frame).save(folder / "characters" / name / f"{place}.png")
+    crops = tuple(crops_of_folders(folder / "characters"))
+    drawn = np.random.default_rng(0).standard_normal((len(crops), 256)).astype(np.float32)
+    made = Gallery(crops=crops, embeddings=drawn, weights="0" * 64, preprocess=PREPROCESS)
+    save_gallery(made, folder / "gallery.safetensors")
 
 
 def prepare_weights(folder: Path) -> Path:
