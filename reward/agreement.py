@@ -324,4 +324,3 @@ def _merit(value: float | None, direction: Direction) -> float | None:
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
-

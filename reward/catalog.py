@@ -5,7 +5,14 @@ from typing import Final
 __all__ = ["CATALOG"]
 
 CATALOG: Final[dict[str, dict[str, str]]] = {
+    "metrics": {
+        "fitted_head": "anisora.reward.fitted_head:FittedHead",
+    },
+    "commands": {
+        "reward": "anisora.reward.commands:reward",
+    },
     "rewards": {
+        "fitted_head": "anisora.reward.fitted_head:fitted_head_reward",
         "metric_reward": "anisora.reward.metric_reward:MetricReward",
     },
     "parity": {

@@ -232,7 +232,9 @@ def _checked(
         raise MetricError(f"`ratings` got {len(ratings)} numbers for {len(x)} rows; expected one finite number a row.")
     for left, right, outcome in pairs or ():
         if not (0 <= left < len(x) and 0 <= right < len(x)) or left == right or outcome not in (-1, 0, 1):
-            raise MetricError(f"`pairs` has {(left, right, outcome)!r}; expected two rows below {len(x)} and 1, 0 or -1.")
+            raise MetricError(
+                f"`pairs` has {(left, right, outcome)!r}; expected two rows below {len(x)} and 1, 0 or -1."
+            )
     if len(x) > MOST_CLIPS:
         raise DataError(f"{len(x)} clips are to be fitted to; expected at most {MOST_CLIPS}; draw some of them.")
     return x
@@ -389,15 +391,11 @@ class _PairProblem:
             accuracy=preference_accuracy(told, differences, tie_threshold=threshold),
             intervals=judged_intervals(told, differences, clusters, tie_threshold=threshold),
             within=preference_accuracy(*chosen, tie_threshold=threshold),
-            within_intervals=judged_intervals(
-                *chosen, [clusters[place] for place in same], tie_threshold=threshold
-            ),
+            within_intervals=judged_intervals(*chosen, [clusters[place] for place in same], tie_threshold=threshold),
         )
 
 
-def _descended(
-    problem: _RatingProblem | _PairProblem, rows: Rows, options: FitOptions
-) -> tuple[_Floats, int, bool]:
+def _descended(problem: _RatingProblem | _PairProblem, rows: Rows, options: FitOptions) -> tuple[_Floats, int, bool]:
     """Return the parameters of the lowest validation loss, their step, and whether patience ran out."""
     from scipy.optimize import minimize
 

@@ -225,4 +225,3 @@ def _once(seen: dict[Any, Record], key: tuple[Any, ...], record: Record, what: s
             f"{record.where}: column `rater` got {shortened(key[-1])}, who judged {what} on line {earlier.line} "
             "already; expected each person once; remove one of the two."
         )
-

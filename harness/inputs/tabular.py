@@ -96,7 +96,7 @@ def _read_text(path: Path) -> str:
         ) from None
 
 
-def _read_jsonl(path: Path) ->   list[Record]:
+def _read_jsonl(path: Path) -> list[Record]:
     records = []
     # Only line feeds end a line: str.splitlines would also cut inside strings, at U+2028 for one.
     for line, text in enumerate(_read_text(path).split("\n"), start=1):

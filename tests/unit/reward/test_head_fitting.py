@@ -11,7 +11,9 @@ from anisora.reward.head_fitting import FitOptions, Pair, fit_head, grouped_spli
 OPTIONS = FitOptions(draws=1000)
 
 
-def clips(seed: int = 0, groups: int = 60, size: int = 4, dimensions: int = 6) -> tuple[np.ndarray, list[str], np.ndarray]:
+def clips(
+    seed: int = 0, groups: int = 60, size: int = 4, dimensions: int = 6
+) -> tuple[np.ndarray, list[str], np.ndarray]:
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(groups * size, dimensions)).astype(np.float32)
     truth = np.array([1.0, -2.0, 0.5, 0.0, 0.0, 0.0])[:dimensions]
