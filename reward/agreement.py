@@ -2,7 +2,7 @@
 
 Pure functions. All statistics are those of ``harness/statistics``. Scores are turned so that greater is better before
 they are compared, by the direction that the metric itself declares; a negative correlation then says that people prefer
-the opposite, and is shown as it is. Dimensions are never averaged: a mean over them hides one that points the other way.
+the opposite, and is shown as it is. Dimensions are never averaged: a mean hides one that points the other way.
 """
 
 import math
@@ -78,7 +78,7 @@ class Agreement:
     calibrated: PairwiseAccuracy
     """A tie of the metric is what differs by its threshold or less, which was fitted to these very pairs."""
     intervals: Mapping[str, AgreementInterval]
-    """{``spearman``, ``kendall``, ``pearson``, ``accuracy``, ``accuracy_with_ties``: interval}, of ``accuracy`` both."""
+    """{``spearman``, ``kendall``, ``pearson``, ``accuracy``, ``accuracy_with_ties``: interval}"""
 
 
 def agreements(
@@ -148,8 +148,8 @@ def rated_agreement(
     scored = [(rating, clip, merit) for rating, clip in kept if (merit := _merit(clip.value, direction)) is not None]
     if len(scored) > MOST_CLIPS:
         raise DataError(
-            f"Dimension {dimension!r} has {len(scored)} rated clips; expected at most {MOST_CLIPS}, since all their pairs "
-            "are compared; rate them in parts, or draw some of them."
+            f"Dimension {dimension!r} has {len(scored)} rated clips; expected at most {MOST_CLIPS}, since all their "
+            "pairs are compared; rate them in parts, or draw some of them."
         )
     unscored = len(ratings) - len(scored)
     people = [rating.value for rating, _, _ in scored]

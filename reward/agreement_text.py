@@ -9,7 +9,11 @@ from anisora.reward.agreement import Agreement
 
 __all__ = ["agreement_data", "agreement_text"]
 
-_HEADER: Final = ("people", "metric", "over", "n", "Spearman", "Kendall", "Pearson", "pairs right", "with ties")
+_HEADER: Final = (
+    *("people", "metric", "over", "n", "Spearman", "Kendall", "Pearson", "pairs right", "with ties"),
+    *("pairs", "ties", "unscored"),
+)
+"""``ties``: of people, among the pairs."""
 _PLURALS: Final = {"clip": "clips", "system": "systems", "pair": "pairs"}
 
 
@@ -45,6 +49,14 @@ def _row(each: Agreement) -> tuple[str, ...]:
         cells.append(_cell(value, each.intervals.get(name)) + _p(correlation))
     cells.append(_cell(each.accuracy.without_ties, each.intervals.get("accuracy")))
     cells.append(_cell(each.accuracy.with_ties, each.intervals.get("accuracy_with_ties")))
+    cells += [
+        str(number)
+        for number in (
+            each.accuracy.pairs,
+            each.accuracy.tied_by_people + each.accuracy.tied_by_both,
+            each.unscored,
+        )
+    ]
     return tuple(cells)
 
 
@@ -68,18 +80,13 @@ def _notes(found: Sequence[Agreement]) -> list[str]:
         what = f"{each.metric} and {each.dimension} over {_PLURALS[each.level]}"
         correlation = each.spearman
         if correlation is not None and correlation.value is not None and correlation.value < 0:
-            notes.append(f"{what}: negative; people prefer less of it. It is shown as it is, and is in no total.")
+            notes.append(f"{what}: negative: people prefer less of it; shown as it is.")
         elif correlation is not None and correlation.value is None:
             notes.append(f"{what}: no correlation: {correlation.note}.")
         if each.direction == "lower":
             notes.append(f"{what}: less is better, so scores were turned before they were compared.")
         if each.direction == "reference":
             notes.append(f"{what}: best where it equals the ground truth; taken as greater for better.")
-        ties = each.accuracy.tied_by_people + each.accuracy.tied_by_both
-        calibrated = each.calibrated.with_ties
-        counts = f"{each.accuracy.pairs} pairs, {ties} of them ties of people; {each.unscored} unscored"
-        fitted = "" if calibrated is None else f"; with ties {calibrated:.3f} at the threshold fitted to these pairs"
-        notes.append(f"{what}: {counts}{fitted}.")
     reasons = {interval.note for each in found for interval in each.intervals.values() if interval.note}
     notes += [f"No interval: {reason}." for reason in sorted(reasons)]
     methods = {interval.method for each in found for interval in each.intervals.values() if interval.method}

@@ -57,8 +57,8 @@ def pooled(features: Features, extractor: str = "") -> NDArray[np.float32]:
         array = np.asarray(features[name])
         if array.dtype.kind not in "biuf" or array.ndim == 0:
             raise ConfigError(
-                f"Extractor `{extractor}` gives `{name}` of {array.dtype}, shape {array.shape}; expected numbers a frame; "
-                "choose other --features."
+                f"Extractor `{extractor}` gives `{name}` of {array.dtype}, shape {array.shape}; expected numbers a "
+                "frame; choose other --features."
             )
         rows = array.reshape(len(array), -1).astype(np.float64)
         is_number = np.isfinite(rows)

@@ -10,8 +10,8 @@ from anisora.harness.commands.groups import Command
 from anisora.harness.commands.options import FRAME_RATE, feature_options, metric_device, option, split_words
 
 if TYPE_CHECKING:
-    from anisora.reward.ratings import Judgements
     from anisora.reward.rated_clips import GroupBy
+    from anisora.reward.ratings import Judgements
 
 __all__ = ["fit"]
 
@@ -56,7 +56,7 @@ __all__ = ["fit"]
     help="What must not be on two sides of the split.",
 )
 @option("--frames", type=click.IntRange(1), default=16, show_default=True, help="Frames of each clip, first to last.")
-@option("--ridge", type=click.FloatRange(0), default=1e-3, show_default=True, help="Strength of the ridge penalty.")
+@option("--ridge", type=click.FloatRange(0), default=0.1, show_default=True, help="Strength of the ridge penalty.")
 @option("--draws", type=click.IntRange(1000), default=10_000, show_default=True, help="Of the bootstrap.")
 @option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the split and the bootstrap.")
 @option("--fps", type=FRAME_RATE, help="Frame rate of folders of frames that carry none.")
@@ -87,8 +87,8 @@ def fit(
 ) -> None:
     r"""Fit a linear head to ratings or preferences of people, on frozen features of their clips.
 
-    The result is a metric and a reward, fitted_head:path=DIR. Clips that share an item or a first frame are never on two
-    sides of the split into training, validation and test.
+    The result is a metric and a reward, fitted_head:path=DIR. Clips that share an item or a first frame are never on
+    two sides of the split into training, validation and test.
 
     \b
     anisora reward fit --ratings ratings.csv --videos outputs/v2 --features frame_statistics --out heads/quality

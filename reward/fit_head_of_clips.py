@@ -1,7 +1,7 @@
 """From a file of judgements and clips to a fitted head in a folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class FitRequest:
     as_preferences: bool = False
     """Fit ratings as preferences between clips of one group."""
     group_by: GroupBy = "first-frame"
-    options: FitOptions = FitOptions()
+    options: FitOptions = field(default_factory=FitOptions)
     cache: Path | None = None
     """Where features are kept; None keeps none."""
     workers: int = 1
@@ -189,8 +189,8 @@ def _vectors(
     sizes = sorted({len(vector) for vector in vectors.values()})
     if len(sizes) > 1:
         raise ConfigError(
-            f"`--features` give {sizes} numbers for different clips; expected one number of them; choose extractors that "
-            "say as much of every clip."
+            f"`--features` give {sizes} numbers for different clips; expected one number of them; choose extractors "
+            "that say as much of every clip."
         )
     return {key: vectors[key] for key in sorted(vectors)}, first_frames, computed
 

@@ -96,8 +96,8 @@ def _extractors(config: HeadConfig, path: str) -> list[ExtractorInfo]:
         info: ExtractorInfo = registry("extractors").create(used.name).info
         if (info.version, info.preprocess) != (used.version, used.preprocess):
             raise ConfigError(
-                f"Fitted head `{path}` is of extractor `{used.name}` version {used.version} ({used.preprocess}), and here "
-                f"is version {info.version} ({info.preprocess}); fit it again."
+                f"Fitted head `{path}` is of extractor `{used.name}` version {used.version} ({used.preprocess}), and "
+                f"here is version {info.version} ({info.preprocess}); fit it again."
             )
         infos.append(info)
     if config.pooling != POOLING:

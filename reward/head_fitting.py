@@ -32,6 +32,7 @@ __all__ = [
     "Head",
     "HeadFit",
     "Pair",
+    "PairQuality",
     "PartQuality",
     "fit_head",
     "grouped_split",
@@ -55,7 +56,7 @@ class FitOptions:
 
     seed: int = 0
     """Of the split and of the bootstrap."""
-    ridge: float = 1e-3
+    ridge: float = 0.1
     """Times half the sum of squared weights, added to the mean loss of a clip or pair."""
     steps: int = 500
     """At most, of L-BFGS."""
@@ -102,12 +103,24 @@ class PartQuality:
     """Mean squared error of ratings / 2, or negative log likelihood of a pair, without the ridge."""
     spearman: float | None
     """None where people judged pairs."""
-    accuracy: PairwiseAccuracy
-    """Over all pairs of clips, or over the judged ones; ties at the threshold fitted to the validation part."""
-    intervals: Mapping[str, AgreementInterval]
-    within: PairwiseAccuracy
-    """The same over pairs of one group alone: two clips from one first frame."""
-    within_intervals: Mapping[str, AgreementInterval]
+    everywhere: "PairQuality"
+    """Over all pairs of clips, or over the judged ones."""
+    within: "PairQuality"
+    """Over pairs of one group alone: two clips from one first frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairQuality:
+    """In how many pairs a head says what people say."""
+
+    strict: PairwiseAccuracy
+    """A tie of the head is equal numbers: its ``without_ties`` is the pairwise accuracy."""
+    tied: PairwiseAccuracy
+    """A tie of the head is a difference within the threshold fitted to the validation part: its ``with_ties`` counts."""
+    accuracy: AgreementInterval
+    """Of ``strict.without_ties``."""
+    accuracy_with_ties: AgreementInterval
+    """Of ``tied.with_ties``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +159,8 @@ def grouped_split(groups: Sequence[str], *, seed: int) -> tuple[Part, ...]:
     names = sorted(set(groups))
     if len(names) < len(PARTS):
         raise DataError(
-            f"The clips have {len(names)} different first frames or groups; expected at least {len(PARTS)}, one each to "
-            "train, to validate and to test; rate clips of more items."
+            f"The clips have {len(names)} different first frames or groups; expected at least {len(PARTS)}, one each "
+            "to train, to validate and to test; rate clips of more items."
         )
     order = np.random.default_rng(seed).permutation(len(names))
     held = [max(1, round(share * len(names))) for share in SHARES[1:]]
@@ -170,9 +183,9 @@ def fit_head(
     """Fit a linear head with early stopping, and measure it on clips it never saw.
 
     Ratings: half the mean squared error. Preferences: Davidson's (1970) extension of Bradley and Terry, ``P(left) :
-    P(right) : P(tie) = exp(d / 2) : exp(-d / 2) : nu`` with ``d = score_left - score_right``, whose logarithm is concave;
-    without a tie in training it is plain Bradley-Terry. Both with a ridge, by L-BFGS from zero; the head of the step
-    with the lowest loss on the validation part is kept.
+    P(right) : P(tie) = exp(d / 2) : exp(-d / 2) : nu`` with ``d = score_left - score_right``, concave in its
+    logarithm; without a tie in training it is plain Bradley-Terry. Both with a ridge, by L-BFGS from zero;
+    the head of the step with the lowest loss on the validation part is kept.
 
     Args:
         features: (N, D) finite float32, frozen.
@@ -279,21 +292,23 @@ class _RatingProblem:
         options: FitOptions,
     ) -> PartQuality:
         people, mine, names = self._ratings[rows].tolist(), scores[rows].tolist(), groups[rows].tolist()
-        found = agreement_intervals(
-            people, mine, names, tie_threshold=threshold, draws=options.draws, seed=options.seed
+        draws, seed = options.draws, options.seed
+        everywhere = PairQuality(
+            strict=pairwise_accuracy(people, mine),
+            tied=pairwise_accuracy(people, mine, tie_threshold=threshold),
+            accuracy=agreement_intervals(people, mine, names, draws=draws, seed=seed)["accuracy"],
+            accuracy_with_ties=agreement_intervals(
+                people, mine, names, tie_threshold=threshold, draws=draws, seed=seed
+            )["accuracy_with_ties"],
         )
-        accuracy = pairwise_accuracy(people, mine, tie_threshold=threshold)
-        told, differences, clusters = _within(people, mine, names)
         return PartQuality(
             clips=len(rows),
             groups=len(set(names)),
-            pairs=accuracy.pairs,
+            pairs=everywhere.strict.pairs,
             loss=self.loss(parameters, rows)[0],
             spearman=spearman(people, mine).value,
-            accuracy=accuracy,
-            intervals={name: found[name] for name in ("accuracy", "accuracy_with_ties", "spearman")},
-            within=preference_accuracy(told, differences, tie_threshold=threshold),
-            within_intervals=judged_intervals(told, differences, clusters, tie_threshold=threshold),
+            everywhere=everywhere,
+            within=_judged_quality(*_within(people, mine, names), threshold),
         )
 
 
@@ -312,6 +327,18 @@ def _within(
                 differences.append(scores[left] - scores[right])
                 clusters.append(group)
     return told, differences, clusters
+
+
+def _judged_quality(
+    told: Sequence[int], differences: Sequence[float], clusters: Sequence[str], threshold: float
+) -> PairQuality:
+    tied = judged_intervals(told, differences, clusters, tie_threshold=threshold)
+    return PairQuality(
+        strict=preference_accuracy(told, differences),
+        tied=preference_accuracy(told, differences, tie_threshold=threshold),
+        accuracy=judged_intervals(told, differences, clusters)["accuracy"],
+        accuracy_with_ties=tied["accuracy_with_ties"],
+    )
 
 
 class _PairProblem:
@@ -388,10 +415,8 @@ class _PairProblem:
             pairs=len(at),
             loss=self.loss(parameters, rows)[0],
             spearman=None,
-            accuracy=preference_accuracy(told, differences, tie_threshold=threshold),
-            intervals=judged_intervals(told, differences, clusters, tie_threshold=threshold),
-            within=preference_accuracy(*chosen, tie_threshold=threshold),
-            within_intervals=judged_intervals(*chosen, [clusters[place] for place in same], tie_threshold=threshold),
+            everywhere=_judged_quality(told, differences, clusters, threshold),
+            within=_judged_quality(*chosen, [clusters[place] for place in same], threshold),
         )
 
 

@@ -112,8 +112,8 @@ def read_head(folder: Path) -> tuple[Head, HeadConfig]:
     for path in (weights, described):
         if not path.is_file():
             raise ConfigError(
-                f"Fitted head `{folder}` has no {path.name}; expected a folder that `anisora reward fit` wrote; correct "
-                "the path."
+                f"Fitted head `{folder}` has no {path.name}; expected a folder that `anisora reward fit` wrote; "
+                "correct the path."
             )
     try:
         config = HeadConfig.model_validate_json(described.read_text(encoding="utf-8"))

@@ -94,8 +94,8 @@ def judged_clips(judged: Iterable[ClipKey], clips: Clips) -> Clips:
     if missing:
         known = next(iter(sorted(clips)), None)
         raise DataError(
-            f"{len(missing)} of {len(wanted)} judged clips are not there, such as {shortened(str(missing[0]))}; there is "
-            f"{shortened(str(known))}; expected the same ids and systems; correct the ratings, or give the clips."
+            f"{len(missing)} of {len(wanted)} judged clips are not there, such as {shortened(str(missing[0]))}; there "
+            f"is {shortened(str(known))}; expected the same ids and systems; correct the ratings, or give the clips."
         )
     return {key: clips[key] for key in wanted}
 

@@ -112,8 +112,8 @@ def plan_metrics(
 
     Raises:
         UnknownNameError: A metric is not registered.
-        ConfigError: Nothing is left to compute, a licence forbids what was asked for, a metric lacks an argument or a file, or
-            was fitted on other weights than those that are there.
+        ConfigError: Nothing is left to compute, a licence forbids what was asked for, a metric lacks an argument or a
+            file, or was fitted on other weights than those that are there.
         MissingExtra: A metric needs packages that are not installed.
         WeightsMissing: Weight files are not there; all of them are named at once.
     """

@@ -170,7 +170,7 @@ class _Statistics:
             return {
                 "spearman": self._by_items(counts, lambda weights: (self._rank_x(weights), self._rank_y(weights))),
                 "kendall": pairs["sign"] / np.sqrt(untied),
-                "pearson": self._by_items(counts, lambda weights: (self._x[None, :], self._y[None, :])),
+                "pearson": self._by_items(counts, lambda _: (self._x[None, :], self._y[None, :])),
                 "accuracy": pairs["right"] / pairs["told"],
                 "accuracy_with_ties": pairs["agreed"] / pairs["all"],
             }
@@ -211,4 +211,5 @@ def _weighted_correlation(weights: _Floats, x: _Floats, y: _Floats) -> _Floats:
     b = y - (weights * y).sum(axis=1, keepdims=True) / total
     squares = (weights * a * a).sum(axis=1) * (weights * b * b).sum(axis=1)
     found = (weights * a * b).sum(axis=1)
-    return np.divide(found, np.sqrt(squares), out=np.full_like(found, np.nan), where=squares > 0)
+    roots = np.sqrt(np.where(squares > 0, squares, 1.0))
+    return np.asarray(np.where(squares > 0, found / roots, np.nan))

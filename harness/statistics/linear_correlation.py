@@ -1,4 +1,4 @@
-"""How far two numberings of the same things lie on a line: Pearson's correlation, with p values that few items allow."""
+"""How far two numberings of the same things lie on a line: Pearson's correlation, exact p values for few."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -38,12 +38,12 @@ def test_the_line_behind_ratings_is_recovered() -> None:
     assert natural == pytest.approx([1.0, -2.0, 0.5, 0.0, 0.0, 0.0], abs=1e-3)
     assert fit.head.score(features) == pytest.approx(values, abs=1e-3)
     test = fit.quality["test"]
-    assert test.accuracy.without_ties == 1.0
-    assert test.within.without_ties == 1.0
+    assert test.everywhere.strict.without_ties == 1.0
+    assert test.within.strict.without_ties == 1.0
     assert test.groups == 12
-    assert test.intervals["accuracy"].note == "12 clusters; a bootstrap needs 30"
-    assert test.within_intervals["accuracy"].low is not None
-    assert test.within_intervals["accuracy"].low > 0.5
+    assert test.everywhere.accuracy.note == "12 clusters; a bootstrap needs 30"
+    assert test.within.accuracy.low is not None
+    assert test.within.accuracy.low > 0.5
 
 
 def test_the_line_behind_preferences_is_recovered_up_to_its_noise() -> None:
@@ -53,7 +53,7 @@ def test_the_line_behind_preferences_is_recovered_up_to_its_noise() -> None:
     assert natural == pytest.approx([1.0, -2.0, 0.5, 0.0, 0.0, 0.0], abs=0.25)
     assert fit.tie_parameter is None
     assert fit.head.bias[0] == 0.0
-    assert fit.quality["test"].intervals["accuracy"].low > 0.5
+    assert fit.quality["test"].everywhere.accuracy.low > 0.5
 
 
 def test_ties_are_fitted_and_predicted() -> None:
@@ -63,7 +63,7 @@ def test_ties_are_fitted_and_predicted() -> None:
     fit = fit_head(features, groups, pairs=pairs, options=OPTIONS)
     assert fit.tie_parameter is not None
     assert 0.2 < fit.tie_parameter < 5
-    test = fit.quality["test"].accuracy
+    test = fit.quality["test"].everywhere.tied
     assert fit.tie_threshold > 0
     assert test.tied_by_both > 0
     assert test.with_ties > 0.5
@@ -76,7 +76,7 @@ def test_ties_alone_say_nothing_and_do_not_break_the_fit_without_them_in_trainin
     fit = fit_head(features, groups, pairs=pairs, options=OPTIONS)
     assert fit.tie_parameter is None
     assert np.isfinite(fit.quality["test"].loss)
-    assert fit.quality["test"].accuracy.without_ties is None
+    assert fit.quality["test"].everywhere.strict.without_ties is None
 
 
 @pytest.mark.parametrize("seed", range(5))
