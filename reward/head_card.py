@@ -77,8 +77,8 @@ def model_card(config: HeadConfig, fit: HeadFit, *, command: str) -> str:
         *[_quality_row(part, fit.quality[part]) for part in fit.quality],
         "",
         "The test part was never seen. Intervals are 95%: over all pairs a cluster bootstrap over groups (none below "
-        "30 of them), over pairs of one first frame and judged pairs a clustered share (none below 6). Pairs that people "
-        "call ties count in `with ties` alone.",
+        "30 of them), over pairs of one first frame and judged pairs a clustered share (none below 6). Pairs that "
+        "people call ties count in `with ties` alone.",
         "",
         "## Licence and limits",
         *[f"* Weights `{name}`: {licence}." for used in config.extractors for name, licence in used.licences.items()],

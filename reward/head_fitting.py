@@ -116,7 +116,7 @@ class PairQuality:
     strict: PairwiseAccuracy
     """A tie of the head is equal numbers: its ``without_ties`` is the pairwise accuracy."""
     tied: PairwiseAccuracy
-    """A tie of the head is a difference within the threshold fitted to the validation part: its ``with_ties`` counts."""
+    """A tie of the head is a difference within the threshold fitted to the validation part, for ``with_ties``."""
     accuracy: AgreementInterval
     """Of ``strict.without_ties``."""
     accuracy_with_ties: AgreementInterval
