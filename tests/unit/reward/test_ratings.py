@@ -59,7 +59,10 @@ def test_jsonl_is_read_too_and_the_scale_is_a_choice(tmp_path: Path) -> None:
         (["sample_id,rating,rater", "a,3,ann", "a,4,ann"], "line 3: column `rater` got 'ann', who judged clip 'a'"),
         (["sample_id,ratings", "a,3"], "line 1: got the column 'ratings'; did you mean 'rating'"),
         (["sample_id,value", "a,3"], "line 1: got the columns 'sample_id,value'; expected `rating` among them"),
-        (["left,right,preference", "a,b,maybe"], "line 2: column `preference` got 'maybe'; expected left, right or tie"),
+        (
+            ["left,right,preference", "a,b,maybe"],
+            "line 2: column `preference` got 'maybe'; expected left, right or tie",
+        ),
         (["left,right,preference", "a,a,tie"], "line 2: compares 'a' with itself"),
         (["left,right,preference,rater", "a,b,tie,ann", "b,a,left,ann"], "line 3: column `rater` got 'ann'"),
         (["left,preference", "a,tie"], "expected `right` among them"),
