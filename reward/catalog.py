@@ -6,6 +6,7 @@ __all__ = ["CATALOG"]
 
 CATALOG: Final[dict[str, dict[str, str]]] = {
     "metrics": {
+        "fitted_head": "anisora.reward.fitted_head:FittedHead",
         "image_video_consistency": "anisora.reward.image_video_consistency:ImageVideoConsistency",
         "text_video_consistency": "anisora.reward.text_video_consistency:TextVideoConsistency",
         "visual_appeal": "anisora.reward.visual_appeal:VisualAppeal",
@@ -24,6 +25,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
     },
     "rewards": {
         "anime-reward": "anisora.reward.anime_reward:AnimeReward",
+        "fitted_head": "anisora.reward.fitted_head:fitted_head_reward",
         "metric_reward": "anisora.reward.metric_reward:MetricReward",
     },
     "commands": {
