@@ -35,8 +35,8 @@ def cover_size(image: tuple[int, int], frame: tuple[int, int]) -> tuple[int, int
 def detection_image(image: Frames, height: int, width: int) -> Frames:
     """Scale an image to cover a frame, and cut the frame's size from its middle.
 
-    Bicubic and antialiased, then rounded to whole levels, as torchvision scales tensors of uint8 since its version 0.17.
-    An odd pixel that is cut goes off at the right or below.
+    Bicubic and antialiased, then rounded to whole levels, as torchvision scales tensors of uint8 since version 0.17. An
+    odd pixel that is cut goes off at the right or below.
 
     Args:
         image: (h, w, 3) RGB.

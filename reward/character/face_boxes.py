@@ -19,8 +19,8 @@ __all__ = ["ABOVE", "BELOW", "BESIDE", "LEAST_LIKELIHOOD", "FaceBoxes", "figure_
 ABOVE: Final = 0.9
 """Of the face's height, from its upper edge upwards: forehead and hair."""
 BELOW: Final = 6.0
-"""Of the face's height, from its lower edge downwards: a figure of about eight faces, as far as the picture shows it."""
-BESIDE: Final = 1.0
+"""Of the face's height, from its lower edge downwards: a figure of about eight faces, as far as it is shown."""
+BESIDE: Final = 0.5
 """Of the face's width, on either side: hair and shoulders."""
 LEAST_LIKELIHOOD: Final = 0.5
 _LONG_SIDE: Final = 640
@@ -72,4 +72,4 @@ def figure_boxes(faces: NDArray[np.float64], height: int, width: int) -> NDArray
     boxes = np.stack(
         [left - BESIDE * wide, top - ABOVE * high, left + (1 + BESIDE) * wide, top + (1 + BELOW) * high], axis=1
     )
-    return np.clip(boxes, 0, (width, height, width, height))
+    return np.asarray(np.clip(boxes, 0, (width, height, width, height)))

@@ -1,8 +1,8 @@
 """The characters of a clip, cut out of it: boxes in the first frame, a tracker, eight crops of each.
 
 Boxes come from any ``CharacterDetector`` or from the user, masks from any ``CharacterTracker``. Nothing is written to a
-file, and nothing is kept from one clip to the next: the reference keeps frames, boxes and crops by the clip's file name,
-and scores a second model's clip of that name by the first one's crops.
+file, and nothing is kept from one clip to the next: the reference keeps frames, boxes and crops by the clip's file
+name, and scores a second model's clip of that name by the first one's crops.
 
 Modes differ in two things:
 

@@ -77,7 +77,13 @@ class SamuraiSession(Sam2VideoInferenceSession):
     """
 
     def __init__(
-        self, frames: Sequence[torch.Tensor], *, height: int, width: int, device: torch.device, settings: SamuraiSettings
+        self,
+        frames: Sequence[torch.Tensor],
+        *,
+        height: int,
+        width: int,
+        device: torch.device,
+        settings: SamuraiSettings,
     ) -> None:
         super().__init__(
             video_height=height,
@@ -203,7 +209,7 @@ class SamuraiVideoModel(Sam2VideoModel):
             output.object_score_logits = self._frame.object_logits
         return output
 
-    def _narrow(self, module: torch.nn.Module, args: Any, output: Any) -> Any:  # noqa: ANN401, ARG002 - a hook
+    def _narrow(self, module: torch.nn.Module, args: Any, output: Any) -> Any:  # noqa: ANN401 - a hook
         """Leave the chosen candidate alone of what the mask decoder gives, and move the threshold of presence.
 
         The library takes the likeliest of the candidates it gets, and an object to be there above 0: with one candidate

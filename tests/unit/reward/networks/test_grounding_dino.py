@@ -106,9 +106,9 @@ def test_boxes_are_those_of_the_librarys_own_threshold(network, picture, monkeyp
         text_threshold=0.5,
         target_sizes=[(72, 96)],
     )
-    assert 5 < len(expected["boxes"])
+    assert len(expected["boxes"]) > 5
     np.testing.assert_allclose(confident_boxes(logits, boxes, 72, 96), expected["boxes"].numpy(), rtol=1e-5, atol=1e-4)
-    monkeypatch.setattr(network, "outputs", lambda image: (logits, boxes))
+    monkeypatch.setattr(network, "outputs", lambda _: (logits, boxes))
     found = network.boxes(picture)
     areas = np.prod(found[:, 2:] - found[:, :2], axis=1)
     assert found.shape == (5, 4)

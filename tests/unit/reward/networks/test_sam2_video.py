@@ -35,7 +35,7 @@ def tiny_config() -> Any:
         Sam2VideoPromptEncoderConfig,
     )
 
-    side, width = 64, 64  # narrower the library's memory attention does not go
+    side, width = 64, 128  # wider than a memory, whose 64 channels the library fixes
     backbone = Sam2HieraDetConfig(
         hidden_size=8,
         num_attention_heads=1,
@@ -97,10 +97,14 @@ def moods(network: Sam2Video) -> Iterator[None]:
     def change(module: object, arguments: object, output: Any) -> Any:
         masks, ious, tokens, logits = output
         stream = np.random.default_rng(next(calls))
-        ious = torch.tensor(stream.uniform(0.2, 1.0, ious.shape), dtype=torch.float32)
-        logits = torch.tensor(stream.uniform(-2.0, 6.0, logits.shape), dtype=torch.float32)
-        shift = torch.tensor(stream.normal(0, 1.0, (*masks.shape[:3], 1, 1)), dtype=torch.float32)
-        return masks + shift * masks.std(), ious, tokens, logits
+        low, high = (0.55, 0.75) if stream.uniform() < 0.8 else (0.1, 0.5)
+        ious = torch.tensor(stream.uniform(low, high, ious.shape), dtype=torch.float32)
+        logits = torch.tensor(stream.uniform(-1.5, 8.0, logits.shape), dtype=torch.float32)
+        masks = torch.full_like(masks, -3)
+        for mask in masks[0, 0]:
+            top, left = stream.integers(0, 9, 2)
+            mask[top : top + 6, left : left + 6] = 3
+        return masks, ious, tokens, logits
 
     hook = network.module.mask_decoder.register_forward_hook(change, prepend=True)
     try:
@@ -137,6 +141,7 @@ class Recorder:
 def test_the_released_network_has_as_many_numbers_as_the_published_one() -> None:
     module = Sam2Video.empty()
     assert sum(parameter.numel() for parameter in module.parameters()) == 80_850_178
+    assert len(module.state_dict()) == 613
     assert {parameter.device.type for parameter in module.parameters()} == {"meta"}
     assert released_config().image_size == 1024
 
@@ -158,8 +163,8 @@ def test_without_its_file_the_network_is_not_made() -> None:
 
 
 def test_masks_are_finite_repeatable_and_of_the_clip(network, frames) -> None:
-    first, again = (network.label_map(frames, BOXES) for _ in range(2))
-    assert first.shape == frames.shape[:3]
+    first, again = (network.label_map(frames[:8], BOXES) for _ in range(2))
+    assert first.shape == frames[:8].shape[:3]
     assert first.dtype == np.uint16
     assert set(np.unique(first)) <= {0, 1, 2}
     assert first.any()
@@ -167,9 +172,9 @@ def test_masks_are_finite_repeatable_and_of_the_clip(network, frames) -> None:
 
 
 def test_an_object_is_followed_alike_alone_and_beside_another(network, frames) -> None:
-    together = np.stack(list(network.masks(frames, BOXES)))
+    together = np.stack(list(network.masks(frames[:10], BOXES)))
     for number, box in enumerate(BOXES):
-        alone = np.stack(list(network.masks(frames, [box])))
+        alone = np.stack(list(network.masks(frames[:10], [box])))
         # Memories of all objects are encoded in one batch, whose sums differ in their last bits.
         assert (together[:, number] != alone[:, 0]).mean() < 1e-3
 
@@ -201,6 +206,7 @@ def test_candidates_and_memories_are_those_of_samurai_selection(network, frames,
                 stored[number, index] = outputs[index]["best_iou"]
             network.module.forget(session, index)
     assert len(recorder.choices) == 2
+    monkeypatch.undo()
     for number, calls in enumerate(recorder.choices.values()):
         assert len(calls) == FRAMES - 1
         alone, tracked = SamuraiSelector(SETTINGS), session.history(number).tracked
@@ -229,7 +235,7 @@ def test_an_object_is_there_above_minus_one(network, frames, logit) -> None:
     finally:
         hook.remove()
     for output in outputs:
-        assert bool((output.pred_masks > 0).all()) is (logit > -1)
+        assert bool((output.pred_masks > 0).all()) is bool(logit > -1)
         assert float(output.object_score_logits.reshape(())) == pytest.approx(float(logit), abs=0)
     expected = candidate_boxes(np.ones((1, 4, 4), np.float32), float(logit), image_size=64)
     assert session.history(0).tracked[0].object_logit == pytest.approx(float(logit))
@@ -271,6 +277,7 @@ def test_forgetting_changes_nothing(network, frames, monkeypatch) -> None:
 def test_plain_sam_2_is_the_library_itself(state, frames) -> None:
     from transformers import Sam2VideoModel
 
+    frames = frames[:10]
     plain = Sam2Video(state, tiny_config(), selection="plain")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(plain.module), "forget", lambda *_: None)
@@ -325,6 +332,11 @@ def test_a_library_that_moved_is_refused(monkeypatch) -> None:
     from anisora.reward.networks.samurai_video_model import SamuraiVideoModel
 
     monkeypatch.delattr(Sam2VideoModel, "_gather_memory_frame_outputs")
-    monkeypatch.setattr(Sam2VideoModel, "_single_frame_forward", lambda self, image_embeddings: None)
+    monkeypatch.setattr(Sam2VideoModel, "_single_frame_forward", _without_candidates)
     with pytest.raises(ConfigError, match="_single_frame_forward takes no multimask_output; no _gather_memory"):
         SamuraiVideoModel(tiny_config())
+
+
+def _without_candidates(image_embeddings: object) -> object:
+    """Stand for the library's method in a version that names its arguments otherwise."""
+    return image_embeddings
