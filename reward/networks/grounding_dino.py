@@ -65,15 +65,15 @@ def released_config() -> "GroundingDinoConfig":
     """Return the configuration of the released network: Swin-B, 232 million parameters."""
     from transformers import BertConfig, GroundingDinoConfig, SwinConfig
 
-    backbone = SwinConfig(
-        embed_dim=128,
-        depths=[2, 2, 18, 2],
-        num_heads=[4, 8, 16, 32],
-        window_size=12,
-        image_size=384,
-        out_indices=[2, 3, 4],
-    )
-    return GroundingDinoConfig(backbone_config=backbone, text_config=BertConfig())
+    backbone: dict[str, Any] = {
+        "embed_dim": 128,
+        "depths": [2, 2, 18, 2],
+        "num_heads": [4, 8, 16, 32],
+        "window_size": 12,
+        "image_size": 384,
+        "out_indices": [2, 3, 4],
+    }
+    return GroundingDinoConfig(backbone_config=SwinConfig(**backbone), text_config=BertConfig())
 
 
 class GroundingDino:

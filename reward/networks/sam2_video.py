@@ -100,8 +100,8 @@ class Sam2Video:
         module = undrawn(lambda: SamuraiVideoModel(chosen, settings, selection))
         self.module: Any = filled(module, WEIGHTS, state=state)
         self.module.prompt_encoder.shared_embedding.positional_embedding = self.module.get_buffer(_SHARED)
-        side = int(chosen.image_size)
-        self.recipe = Recipe(resize="exact", side=side, filter="bicubic", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+        side: Any = chosen.image_size
+        self.recipe = Recipe(resize="exact", side=int(side), filter="bicubic", mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
     @staticmethod
     def empty(config: "Sam2VideoConfig | None" = None) -> "torch.nn.Module":
@@ -128,7 +128,7 @@ class Sam2Video:
         places = _checked(frames, boxes)
         height, width = frames.shape[1:3]
         session = SamuraiSession(
-            _Prepared(frames, self.recipe),  # type: ignore[arg-type] - the library asks for length and items alone
+            _Prepared(frames, self.recipe),
             height=height,
             width=width,
             device=self.module.no_memory_embedding.device,

@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import torch
 from transformers import Sam2VideoConfig, Sam2VideoInferenceSession, Sam2VideoModel
@@ -32,7 +32,15 @@ from anisora.reward.character.samurai_selection import (
     memory_frames,
 )
 
-__all__ = ["SUBCLASS_POINTS", "ObjectHistory", "SamuraiSession", "SamuraiVideoModel", "Selection", "moved_points"]
+__all__ = [
+    "SUBCLASS_POINTS",
+    "ObjectHistory",
+    "PreparedFrames",
+    "SamuraiSession",
+    "SamuraiVideoModel",
+    "Selection",
+    "moved_points",
+]
 
 Selection = Literal["samurai", "plain"]
 
@@ -65,11 +73,19 @@ class _Frame:
     choice: Choice | None = None
 
 
+class PreparedFrames(Protocol):
+    """The frames of a clip as the network takes them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> torch.Tensor: ...
+
+
 class SamuraiSession(Sam2VideoInferenceSession):
     """One clip with its objects; every object has its own filter.
 
     Args:
-        frames: Its length is the clip's, and item t a (3, side, side) float32 tensor: frames may be made when asked for.
+        frames: Its length is the clip's, and item t is (3, side, side) float32: frames may be made when asked for.
         height: Of the clip, pixels.
         width: Of the clip, pixels.
         device: Where the network is.
@@ -78,7 +94,7 @@ class SamuraiSession(Sam2VideoInferenceSession):
 
     def __init__(
         self,
-        frames: Sequence[torch.Tensor],
+        frames: PreparedFrames,
         *,
         height: int,
         width: int,
@@ -94,6 +110,7 @@ class SamuraiSession(Sam2VideoInferenceSession):
         )
         self.processed_frames: Any = frames
         self.settings = settings
+        self._size = width, height
         self._histories: dict[int, ObjectHistory] = {}
 
     def history(self, obj_idx: int) -> ObjectHistory:
@@ -110,7 +127,7 @@ class SamuraiSession(Sam2VideoInferenceSession):
             box: Left, top, right, bottom in pixels of the clip.
             image_size: Side of the network's frames, pixels.
         """
-        scale = torch.tensor([image_size / self.video_width, image_size / self.video_height])
+        scale = image_size / torch.tensor(self._size, dtype=torch.float32)
         corners = torch.tensor(box, dtype=torch.float32).reshape(1, 1, 2, 2) * scale
         labels = torch.tensor([[[2, 3]]], dtype=torch.int32)  # upper left and lower right corner
         self.add_point_inputs(self.obj_id_to_idx(obj_id), 0, {"point_coords": corners, "point_labels": labels})
@@ -118,16 +135,16 @@ class SamuraiSession(Sam2VideoInferenceSession):
 
     def reset_tracking_data(self) -> None:
         """Forget objects and their filters."""
-        super().reset_tracking_data()
+        super().reset_tracking_data()  # type: ignore[no-untyped-call]
         self._histories.clear()
 
     def reset_inference_session(self) -> None:
         """Forget objects, their filters and the features of frames."""
-        super().reset_inference_session()
+        super().reset_inference_session()  # type: ignore[no-untyped-call]
         self._histories.clear()
 
 
-class SamuraiVideoModel(Sam2VideoModel):
+class SamuraiVideoModel(Sam2VideoModel):  # type: ignore[no-untyped-call]
     """The network; its keys are the library's.
 
     Args:
@@ -155,6 +172,8 @@ class SamuraiVideoModel(Sam2VideoModel):
             num_maskmem=config.num_maskmem,
             max_obj_ptrs=config.max_object_pointers_in_encoder,
         )
+        side: Any = config.image_size
+        self._side = int(side)
         self._frame: _Frame | None = None
         self.mask_decoder.register_forward_hook(self._narrow)
 
@@ -174,7 +193,7 @@ class SamuraiVideoModel(Sam2VideoModel):
             for output in outputs["cond_frame_outputs"].values():
                 output.pop("high_res_masks", None)
 
-    def _run_single_frame_inference(
+    def _run_single_frame_inference(  # type: ignore[override]
         self,
         inference_session: SamuraiSession,
         frame_idx: int,
@@ -225,7 +244,7 @@ class SamuraiVideoModel(Sam2VideoModel):
             boxes = candidate_boxes(
                 masks[0, 0].float().cpu().numpy(),
                 float(logits.reshape(())),
-                image_size=self.image_size,
+                image_size=self._side,
                 min_obj_score_logits=threshold,
             )
             frame.choice = frame.selector.choose(boxes, ious[0, 0].float().cpu().numpy())
@@ -233,7 +252,7 @@ class SamuraiVideoModel(Sam2VideoModel):
             masks, ious, tokens = masks[:, :, chosen], ious[:, :, chosen], tokens[:, :, chosen]
         return masks, ious, tokens, logits - threshold
 
-    def _gather_memory_frame_outputs(
+    def _gather_memory_frame_outputs(  # type: ignore[override]
         self, inference_session: SamuraiSession, obj_idx: int, frame_idx: int, track_in_reverse_time: bool = False
     ) -> list[tuple[int, dict[str, Any]]]:
         """Return the outputs that a frame remembers, each with its row of the temporal embeddings, counted from 1."""
