@@ -18,6 +18,7 @@ from anisora.reward.character.samurai_selection import (
     candidate_boxes,
     memory_frames,
 )
+from anisora.reward.character.tracks import tracked_characters
 from anisora.reward.networks.sam2_video import Sam2Video, released_config
 
 torch = pytest.importorskip("torch")
@@ -185,6 +186,15 @@ def test_the_later_object_has_the_pixels_of_both(network, frames) -> None:
     np.testing.assert_array_equal(labels == 1, masks[:, 0] & ~masks[:, 1])
 
 
+def test_masks_become_crops(network, frames) -> None:
+    found = tracked_characters(frames[:9], BOXES, network)
+    labels = network.label_map(frames[:9], BOXES)
+    seen = [int((labels == number).any(axis=(1, 2)).sum()) for number in (1, 2)]
+    assert found.numbers == tuple(number for number, count in enumerate(seen, start=1) if count >= 8)
+    assert len(found.dropped) == 2 - len(found.numbers)
+    assert all(len(crops.images) == 8 for crops in found.characters)
+
+
 def test_each_frame_is_encoded_once_for_all_objects(network, frames, monkeypatch) -> None:
     encode, seen = network.module.get_image_features, []
     monkeypatch.setattr(
@@ -197,13 +207,14 @@ def test_each_frame_is_encoded_once_for_all_objects(network, frames, monkeypatch
 def test_candidates_and_memories_are_those_of_samurai_selection(network, frames, monkeypatch) -> None:
     recorder = Recorder(network, monkeypatch)
     session = network.session(frames, BOXES)
-    stored: dict[tuple[int, int], float] = {}
+    stored: dict[tuple[int, int], tuple[float, list[int]]] = {}
     with moods(network), torch.inference_mode():
         for index in range(len(frames)):
-            network.module(session, frame_idx=index)
+            masks = network.module(session, frame_idx=index).pred_masks.numpy()
             for number in range(2) if index else ():
-                outputs = session.output_dict_per_obj[number]["non_cond_frame_outputs"]
-                stored[number, index] = outputs[index]["best_iou"]
+                output = session.output_dict_per_obj[number]["non_cond_frame_outputs"][index]
+                (box,) = candidate_boxes(masks[number], float(output["object_score_logits"]), image_size=64)
+                stored[number, index] = output["best_iou"], box.tolist()
             network.module.forget(session, index)
     assert len(recorder.choices) == 2
     monkeypatch.undo()
@@ -213,7 +224,8 @@ def test_candidates_and_memories_are_those_of_samurai_selection(network, frames,
         for frame, (boxes, ious, choice) in enumerate(calls, start=1):
             expected = alone.choose(boxes, ious)
             assert (choice.candidate, choice.motion_ious) == (expected.candidate, expected.motion_ious)
-            assert stored[number, frame] == tracked[frame - 1].best_iou == pytest.approx(float(ious[choice.candidate]))
+            assert stored[number, frame] == (tracked[frame - 1].best_iou, boxes[choice.candidate].tolist())
+            assert tracked[frame - 1].best_iou == pytest.approx(float(ious[choice.candidate]))
             assert recorder.gathered[number, frame] == memory_frames(frame, tracked, settings=SETTINGS)
         assert any(choice.motion_ious is not None for _, _, choice in calls)
         assert any(choice.candidate != int(ious.argmax()) for _, ious, choice in calls)
