@@ -4,8 +4,8 @@
 
 Each scene is drawn once and damaged by blur and by noise; a clip's rating is 5 - 4 * severity. ``rated/clips.csv`` is a
 manifest in which all clips of a scene have the undamaged first frame as their image, ``rated/ratings.csv`` holds the
-ratings and ``rated/pairs.csv`` preferences between clips of one scene. They stand in for people: what is shown with them
-is that the machinery works, not how well it predicts anyone.
+ratings and ``rated/pairs.csv`` preferences between clips of one scene. They stand in for people: they show
+that the machinery works, not how well it predicts anyone.
 """
 
 import argparse
