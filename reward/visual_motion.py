@@ -31,7 +31,7 @@ class VisualMotion(MotionScore):
         request = FeatureRequest(extractor="actionclip", sampling=FrameSampling(mode="reward_motion"))
         if chosen == "corrected":
             request = FeatureRequest(
-                extractor="actionclip:whole=true", sampling=FrameSampling(mode="uniform", count=_FRAMES_SEEN)
+                extractor="actionclip:whole", sampling=FrameSampling(mode="uniform", count=_FRAMES_SEEN)
             )
         self.info = MetricInfo(
             name=named("visual_motion", chosen),

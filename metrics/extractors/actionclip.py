@@ -65,7 +65,7 @@ class Actionclip:
         """
         self._network = network
         if whole:
-            self.info = replace(self.info, name="actionclip:whole=true", preprocess=f"linspace8-pillow-{RECIPE.id}")
+            self.info = replace(self.info, name="actionclip:whole", preprocess=f"linspace8-pillow-{RECIPE.id}")
         self._whole = whole
 
     def extract(self, batch: Batch) -> dict[str, NDArray[Any]]:

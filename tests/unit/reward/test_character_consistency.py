@@ -1,4 +1,4 @@
-"""Characters of rendered clips, from the first frame to a row: real detector, real embedder of small size, own gallery."""
+"""Characters of rendered clips, from the first frame to a row: real detector, small real embedder, own gallery."""
 
 from collections.abc import Iterator
 from dataclasses import replace
