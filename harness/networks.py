@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from anisora.harness.device import compute_device, exact_float32
+from anisora.harness.device import Dtype, compute_device, exact_float32, torch_dtype
 from anisora.harness.weights import Tensors, load_weights, match_keys, untrained_seed, weight_folders
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def filled(
     superfluous: Sequence[str] = (),
     safe_globals: Sequence[str] = (),
     shapes: Mapping[str, Sequence[int]] | None = None,
+    dtype: Dtype = "float32",
 ) -> Any:  # noqa: ANN401 - the module, of whatever class it is
     """Fill a module with the tensors of a ledger entry, put it on the device of this process and return it.
 
@@ -69,6 +70,7 @@ def filled(
         superfluous: Keys of the file that the module does not have.
         safe_globals: Names of ``weights.SAFE_GLOBALS`` that the file may hold.
         shapes: {key: shape} of the module, where it is only a part of what the file fills.
+        dtype: Number format of the floating-point tensors.
 
     Raises:
         WeightsMissing: The file is absent, damaged or not the ledger's.
@@ -89,8 +91,9 @@ def filled(
         )
     else:
         tensors = match_keys(state, wanted, rename=rename, superfluous=superfluous, source=name)
+    wanted_dtype = torch_dtype(dtype)
     floats = {
-        key: tensor.to(torch.float32) if torch.is_floating_point(tensor) else tensor for key, tensor in tensors.items()
+        key: tensor.to(wanted_dtype) if torch.is_floating_point(tensor) else tensor for key, tensor in tensors.items()
     }
     module.load_state_dict(floats, assign=True)
     return module.requires_grad_(requires_grad=False).eval().to(compute_device().torch_device())

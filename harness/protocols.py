@@ -184,6 +184,14 @@ class MetricInfo:
     unit: str = ""
     licence: str = "Apache-2.0"
     commercial_use: bool = True
+    mode: str | None = None
+    """Which of several ways to compute a dimension of a reward, told in the protocol."""
+    obstacle: str = ""
+    """Why it cannot score as it was made, such as without an argument that it needs, in one sentence."""
+    files: tuple[tuple[str, str], ...] = ()
+    """(name, sha256) of files of its own that can change a number: part of the protocol."""
+    fitted_on: tuple[tuple[str, str], ...] = ()
+    """(ledger name, digest) of the weights it was fitted on; under others its numbers mean nothing."""
     binary: bool = False
     """Its values are 1 for yes and 0 for no: their mean is a share, with the interval of one."""
 

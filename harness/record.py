@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from anisora.harness.media.encoding import DEFAULT_ENCODER
+
 __all__ = [
     "Counters",
     "Json",
@@ -67,7 +69,7 @@ class RunSpec(_Strict):
     """Frame rate for clips that carry none, such as folders of frames."""
     decode: Literal["reference", "tagged"] = "reference"
     decoder: Literal["av", "decord"] = "av"
-    encoder: str = "ffv1"
+    encoder: str = DEFAULT_ENCODER
     device: str = "auto"
     dtype: str = "float32"
     limit: int | None = None

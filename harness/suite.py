@@ -28,6 +28,7 @@ from pydantic import (
 
 from anisora.harness.errors import AnisoraError, ConfigError, DataError, UnknownNameError, nearest
 from anisora.harness.inputs.paths import missing_path, path_exists, shortened, unreadable_path
+from anisora.harness.media.encoding import DEFAULT_ENCODER
 from anisora.harness.protocols import Dataset, GenerationSettings
 from anisora.harness.record import RunSpec, digest_of
 from anisora.harness.registry import Spec, registry
@@ -138,6 +139,9 @@ class Suite(_Strict):
     """Stated before anything is scored, so that a table can say whether the metrics do what they are for."""
     generation: dict[str, int | float] = {}
     """Settings that every model is asked for: height, width, num_frames, fps, steps, guidance, shift."""
+
+    encoder: str = DEFAULT_ENCODER
+    """How clips that are generated for the suite are kept, unless a run says otherwise."""
 
     _folder: Path | None = PrivateAttr(default=None)
 

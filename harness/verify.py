@@ -97,6 +97,8 @@ def _aggregates(run: RunFolder, record: RunRecord) -> Iterator[Change]:
             yield Change(what="metric", name=result.metric, detail="is not registered any more")
             continue
         infos[result.metric] = metrics.create(result.metric).info
+        if infos[result.metric].obstacle:  # its own files are gone, or changed
+            yield Change(what="metric", name=result.metric, detail=infos[result.metric].obstacle)
     try:
         recomputed = {result.metric: result for result in aggregate(run.read_scores(), infos, record.population)}
     except (RecordError, ValueError, KeyError, TypeError) as error:

@@ -10,6 +10,8 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "mlflow": "anisora.leaderboards.tracking:MlflowLogger",
     },
     "presenters": {
+        "published_table": "anisora.leaderboards.published.tables:published_table",
+        "stored_run": "anisora.leaderboards.stored_runs:stored_run",
         "runs": "anisora.leaderboards.presentation:present_runs",
     },
     "commands": {

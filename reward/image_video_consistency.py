@@ -4,7 +4,7 @@ from anisora.harness.errors import VideoUnreadable
 from anisora.harness.protocols import FeatureReader, FeatureRequest, MetricInfo
 from anisora.harness.types import FrameSampling, Generation, Score
 from anisora.metrics.scoring import unscored
-from anisora.reward.mode import named, read_mode
+from anisora.reward.mode import frames_of, named, read_mode
 from anisora.reward.regressor_score import LICENCE, regressor_score
 
 __all__ = ["ImageVideoConsistency"]
@@ -31,7 +31,7 @@ class ImageVideoConsistency:
             direction="higher",
             value_range=(0.0, 1.0),
             requests=(
-                FeatureRequest(extractor="image_video_regressor", sampling=FrameSampling(mode="reward")),
+                FeatureRequest(extractor="image_video_regressor", sampling=frames_of(chosen)),
                 FeatureRequest(
                     extractor=named("image_video_regressor_images", chosen),
                     sampling=FrameSampling(mode="uniform", count=1),
@@ -42,6 +42,7 @@ class ImageVideoConsistency:
             needs=frozenset({"keyframes"}),
             licence=LICENCE,
             commercial_use=False,
+            mode=chosen,
         )
 
     def score(self, item: Generation, features: FeatureReader) -> Score:

@@ -45,6 +45,7 @@ class MetricReward:
         self,
         metrics: Mapping[str, float | None] | Sequence[str],
         *,
+        reported: Sequence[str] = (),
         name: str = "metric_reward",
         features: "FeatureStore | None" = None,
     ) -> None:
@@ -53,13 +54,14 @@ class MetricReward:
         Args:
             metrics: {metric: weight}, or names. A weight of None, and a bare name, is +1 where higher is
                 better and -1 where lower is.
+            reported: Names of metrics that are computed and told beside the others, and do not enter the total.
             name: What to call the reward in tables.
             features: The store to use; None makes one with its own decoder, closed with the reward.
 
         Raises:
             UnknownNameError: A metric is not registered.
-            ConfigError: No metric, a weight of zero or not finite, or a ``reference`` metric without a
-                weight.
+            ConfigError: No metric, a weight of zero or not finite, a ``reference`` metric without a weight, or a
+                metric that is both weighted and only reported.
             WeightsMissing: Weight files of an extractor are not there.
         """
         from anisora.harness.stages.plan import plan_metrics
@@ -67,7 +69,9 @@ class MetricReward:
         asked: Mapping[str, float | None] = metrics if isinstance(metrics, Mapping) else dict.fromkeys(metrics)
         if not asked or isinstance(metrics, str):
             raise ConfigError(f"`metrics` got {metrics!r}; expected at least one metric name, such as ['psnr'].")
-        self._plan = plan_metrics(list(asked), [], leave_out=False)
+        if twice := sorted(set(asked) & set(reported)):
+            raise ConfigError(f"`reported` got {', '.join(twice)}, which `metrics` weighs; name it in one of them.")
+        self._plan = plan_metrics([*asked, *reported], [], leave_out=False)
         self._weights = {
             metric: _weight(metric, self._plan.metrics[metric].info.direction, weight)
             for metric, weight in asked.items()
@@ -78,12 +82,12 @@ class MetricReward:
 
     @property
     def info(self) -> RewardInfo:
-        """Name, dimensions, weights and the fingerprint of everything that can change a number."""
+        """Name, dimensions, weights (0: only reported) and the fingerprint of all that can change a number."""
         fingerprint = digest_of({"metrics": dict(self._plan.protocol), "weights": self._weights})
         return RewardInfo(
             name=self._name,
-            dimensions=tuple(self._weights),
-            weights=tuple(self._weights.values()),
+            dimensions=tuple(self._plan.metrics),
+            weights=tuple(self._weights.get(metric, 0.0) for metric in self._plan.metrics),
             fingerprint=fingerprint,
         )
 
@@ -143,10 +147,10 @@ class MetricReward:
             )
             rows.append(self._score(Generation(sample=sample, clip=source, model=self._name), float(fps)))
         dimensions = {
-            metric: np.array([_number(row[metric].value) for row in rows], np.float64) for metric in self._weights
+            metric: np.array([_number(row[metric].value) for row in rows], np.float64) for metric in self._plan.metrics
         }
         scale = sum(abs(weight) for weight in self._weights.values())
-        total = np.sum([self._weights[metric] * values for metric, values in dimensions.items()], axis=0) / scale
+        total = np.sum([weight * dimensions[metric] for metric, weight in self._weights.items()], axis=0) / scale
         convert = _converter(videos)
         return RewardBatch(
             total=convert(total.astype(np.float32)),

@@ -2,9 +2,10 @@
 
 from typing import Literal, get_args
 
-from anisora.harness.errors import ConfigError
+from anisora.harness.errors import ConfigError, nearest
+from anisora.harness.types import FrameSampling
 
-__all__ = ["Mode", "named", "read_mode"]
+__all__ = ["Mode", "frames_of", "named", "read_mode"]
 
 Mode = Literal["reference", "corrected"]
 
@@ -18,7 +19,16 @@ def read_mode(mode: str) -> Mode:
     for known in get_args(Mode):
         if mode == known:
             return known  # type: ignore[no-any-return]
-    raise ConfigError(f"`mode` got {mode!r}; expected one of {', '.join(get_args(Mode))}.")
+    guess = nearest(mode, get_args(Mode))
+    raise ConfigError(
+        f"`mode` got {mode!r}; expected one of {', '.join(get_args(Mode))}."
+        + (f" Did you mean {guess!r}?" if guess else "")
+    )
+
+
+def frames_of(mode: Mode) -> FrameSampling:
+    """Return which frames the dimensions share: 24 of the first 144 as released, or 24 from all over the clip."""
+    return FrameSampling(mode="reward") if mode == "reference" else FrameSampling(mode="uniform", count=24)
 
 
 def named(name: str, mode: Mode) -> str:

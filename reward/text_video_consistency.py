@@ -3,7 +3,7 @@
 from anisora.harness.protocols import FeatureReader, FeatureRequest, MetricInfo
 from anisora.harness.types import FrameSampling, Generation, Score
 from anisora.metrics.scoring import unscored
-from anisora.reward.mode import named, read_mode
+from anisora.reward.mode import frames_of, named, read_mode
 from anisora.reward.regressor_score import LICENCE, regressor_score
 
 __all__ = ["TextVideoConsistency"]
@@ -29,7 +29,7 @@ class TextVideoConsistency:
             direction="higher",
             value_range=(0.0, 1.0),
             requests=(
-                FeatureRequest(extractor="text_video_regressor", sampling=FrameSampling(mode="reward")),
+                FeatureRequest(extractor="text_video_regressor", sampling=frames_of(chosen)),
                 FeatureRequest(
                     extractor=named("text_video_regressor_text", chosen),
                     sampling=FrameSampling(mode="uniform", count=1),
@@ -40,6 +40,7 @@ class TextVideoConsistency:
             needs=frozenset({"prompt"}),
             licence=LICENCE,
             commercial_use=False,
+            mode=chosen,
         )
 
     def score(self, item: Generation, features: FeatureReader) -> Score:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FRAME_RATE",
+    "feature_options",
     "leaderboard_file",
     "metric_device",
     "option",
@@ -167,6 +168,28 @@ metric_device = option(
 )
 """Of commands that make no clips; where clips are made, the model's device is that of the metrics, too."""
 
+feature_options = _stacked(
+    option("--cache", callback=_cache, metavar="DIR|off", help="Where features are kept between runs."),
+    option(
+        "--weights",
+        callback=_weights,
+        expose_value=False,
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Folder of weight files.",
+    ),
+    option("--untrained", callback=_untrained, expose_value=False, hidden=True, type=int),
+    option(
+        "--workers",
+        type=click.IntRange(1, 64),
+        default=lambda: min(4, os.cpu_count() or 1),
+        metavar="N",
+        show_default="number of cores, at most 4",
+        help="Clips in work at a time; changes no number.",
+    ),
+)
+"""How features are computed: nothing here changes a number."""
+
 work_options = _stacked(
     option(
         "--out",
@@ -187,24 +210,7 @@ work_options = _stacked(
         help="Where MLflow keeps runs; MLFLOW_TRACKING_URI, or else mlflow.db beside the leaderboard, by default.",
     ),
     option("--no-mlflow", is_flag=True, help="Log nothing to MLflow."),
-    option("--cache", callback=_cache, metavar="DIR|off", help="Where features are kept between runs."),
-    option(
-        "--weights",
-        callback=_weights,
-        expose_value=False,
-        metavar="DIR",
-        type=click.Path(path_type=Path),
-        help="Folder of weight files.",
-    ),
-    option("--untrained", callback=_untrained, expose_value=False, hidden=True, type=int),
-    option(
-        "--workers",
-        type=click.IntRange(1, 64),
-        default=lambda: min(4, os.cpu_count() or 1),
-        metavar="N",
-        show_default="number of cores, at most 4",
-        help="Clips in work at a time; changes no number.",
-    ),
+    feature_options,
     option("--fresh/--resume", default=False, help="Begin the run again, or go on where it was (default)."),
     option("--commercial-ok", is_flag=True, help="Refuse metrics whose licence forbids commercial use."),
     option("--json", "as_json", is_flag=True, help="Print the record as JSON."),

@@ -119,7 +119,7 @@ def _work(jobs: "Sequence[Job]", options: "RunOptions", *, dry_run: bool, as_jso
 def _model_options(command: Any) -> Any:  # noqa: ANN401 - a decorator
     for decorate in (
         option("--model", "-m", required=True, metavar="SPEC", help="name:key=value,word of a model adapter."),
-        option("--encoder", default="ffv1", show_default=True, help="How clips are kept, e.g. h264:crf=10."),
+        option("--encoder", help="How clips are kept, e.g. h264:crf=10.  [default: the suite's]"),
         option("--device", default="auto", show_default=True, help="auto, cpu, cuda[:i] or npu[:i]."),
         option("--height", type=click.IntRange(1)),
         option("--width", type=click.IntRange(1)),

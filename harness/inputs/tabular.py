@@ -43,35 +43,42 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in TABLE_SUFFIXES
 
 
-def read_records(path: Path) -> list[Record]:
+def read_records(path: Path, *, key: str = "id", example: str = "id,video", what: str = "a manifest") -> list[Record]:
     """Read all records of a file; the suffix, in any case, names the format.
+
+    Args:
+        path: The file.
+        key: A column that it must have; empty for none.
+        example: A header that has it.
+        what: What the file is, for messages.
 
     Raises:
         DataError: The file is missing, too large, empty, in another encoding or format, or not well-formed.
             The message has the file and the line.
     """
-    readers: dict[str, Callable[[Path], list[Record]]] = {
-        ".jsonl": _read_jsonl,
-        ".csv": _read_csv,
-        ".parquet": _read_parquet,
+    readers: dict[str, Callable[[], list[Record]]] = {
+        ".jsonl": lambda: _read_jsonl(path),
+        ".csv": lambda: _read_csv(path, key, example),
+        ".parquet": lambda: _read_parquet(path, key),
     }
     if not path.exists():
-        raise missing_path(path, "a manifest")
+        raise missing_path(path, what)
     if not path.is_file() or not is_table(path):
         hint = " Write one JSON object per line and name it .jsonl." if path.suffix.lower() == ".json" else ""
         raise DataError(
-            f"`{path}` got the suffix {path.suffix!r}; expected a manifest file that ends in "
+            f"`{path}` got the suffix {path.suffix!r}; expected {what}, a file that ends in "
             f"{', '.join(TABLE_SUFFIXES)}.{hint}"
         )
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise DataError(f"`{path}` has {size} bytes; expected a manifest of at most {MAX_BYTES}; split it.")
-        records = readers[path.suffix.lower()](path)
+            raise DataError(f"`{path}` has {size} bytes; expected {what} of at most {MAX_BYTES}; split it.")
+        records = readers[path.suffix.lower()]()
     except OSError as error:
         raise unreadable_path(path, error) from error
     if not records:
-        raise DataError(f"`{path}` is empty; expected one record per item; add lines with `id` and `video`.")
+        columns = example.replace(",", "` and `")
+        raise DataError(f"`{path}` is empty; expected one record per item; add lines with `{columns}`.")
     if len(records) > MAX_RECORDS:
         raise DataError(f"`{path}` has {len(records)} records; expected at most {MAX_RECORDS}; split it.")
     return records
@@ -126,7 +133,7 @@ def _refuse_constant(text: str) -> float:
     raise ValueError(f"got {text}, which JSON does not have")
 
 
-def _read_csv(path: Path) -> list[Record]:
+def _read_csv(path: Path, key: str, example: str) -> list[Record]:
     lines = _csv_lines(path, _read_text(path))
     try:
         line, header = next(lines)
@@ -138,11 +145,10 @@ def _read_csv(path: Path) -> list[Record]:
             f"`{path}` line {line}: got the header {shortened(header[0])}; expected columns separated by "
             "commas; save the file with commas."
         )
-    if "id" not in columns:
+    if key and key not in columns:
         raise DataError(
             f"`{path}` line {line}: got the header {shortened(','.join(columns))}; expected a header with "
-            "the column `id`; add a first line such as id,video."
-            "the column `id`; add a first line such as id,video."
+            f"the column `{key}`; add a first line such as {example}."
         )
     for name in columns:
         if not name or columns.count(name) > 1:
@@ -181,7 +187,7 @@ def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             yield line, cells
 
 
-def _read_parquet(path: Path) -> list[Record]:
+def _read_parquet(path: Path, key: str) -> list[Record]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -194,8 +200,8 @@ def _read_parquet(path: Path) -> list[Record]:
                     f"expected at most {MAX_RECORDS} and {MAX_BYTES}; split it."
                 )
             columns = file.schema_arrow.names
-            if "id" not in columns:
-                raise DataError(f"`{path}` has the columns {shortened(columns)}; expected `id` among them; add it.")
+            if key and key not in columns:
+                raise DataError(f"`{path}` has the columns {shortened(columns)}; expected `{key}` among them; add it.")
             rows = file.read().to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -9,6 +9,7 @@ from typing import Final
 from anisora.harness.errors import AnisoraError, MetricError
 from anisora.harness.executors.local import map_unordered
 from anisora.harness.media.decoder import DecoderPool, encoder_suffix
+from anisora.harness.media.encoding import DEFAULT_ENCODER
 from anisora.harness.protocols import GenerationSettings, Generator
 from anisora.harness.runfolder import RunFolder, commit_media, sha256_of_file
 from anisora.harness.types import Clip, Sample
@@ -31,7 +32,7 @@ def generate_clips(
     pool: DecoderPool,
     *,
     settings: GenerationSettings,
-    encoder: str = "ffv1",
+    encoder: str = DEFAULT_ENCODER,
     workers: int = 1,
     advance: Callable[[], None] = lambda: None,
 ) -> tuple[dict[Key, Clip], list[dict[str, str]]]:

@@ -104,8 +104,8 @@ class Job:
         declared = sorted({clip.fps for clip in self.clips.values() if clip.fps is not None})
         return "native" if not declared else f"declared {', '.join(f'{fps:g}' for fps in declared)}"
 
-    def protocol_fields(self, encoders: set[str]) -> dict[str, Json]:
-        """Return the run's part of the protocol, given the codecs of its clips."""
+    def protocol_fields(self, encoders: set[str], modes: set[str]) -> dict[str, Json]:
+        """Return the run's part of the protocol, given the codecs of its clips and the modes of its metrics."""
         spec = self.spec
         return {
             "suite": f"{spec.suite}@{spec.suite_version}",
@@ -117,7 +117,7 @@ class Job:
             "length": "native",
             "resize": "native",
             "prompt_rewriting": "none",
-            "reward_mode": None,
+            "reward_mode": "+".join(sorted(modes)) or None,
             "encoder": "+".join(sorted(encoders)),
             "decode": spec.decode,
         }

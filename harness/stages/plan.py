@@ -38,7 +38,7 @@ def metric_names(wanted: Sequence[str]) -> list[str]:
     """Resolve metric names and group names (``core``, ``all``) to sorted metric names.
 
     A metric may have arguments, ``i2v_subject:resize=legacy``. ``all`` leaves out the group ``bridge``: the measures of
-    another package are asked for by name.
+    another package are asked for by name. Groups leave out metrics that need an argument.
 
     Raises:
         UnknownNameError: A name is neither a metric nor a group.
@@ -50,7 +50,8 @@ def metric_names(wanted: Sequence[str]) -> list[str]:
         if name in metrics:
             names.add(metrics.create(name).info.name if ":" in name else name)
             continue
-        groups = {known: metrics.create(known).info.group for known in metrics.names()}
+        infos = {known: metrics.create(known).info for known in metrics.names()}
+        groups = {known: info.group for known, info in infos.items() if not info.obstacle}
         members = [known for known, group in groups.items() if name == group or (name == "all" and group != "bridge")]
         if not members:
             metrics.target(name)  # raises, with the nearest name
@@ -111,7 +112,8 @@ def plan_metrics(
 
     Raises:
         UnknownNameError: A metric is not registered.
-        ConfigError: Nothing is left to compute, or a licence forbids what was asked for.
+        ConfigError: Nothing is left to compute, a licence forbids what was asked for, a metric lacks an argument or a
+            file, or was fitted on other weights than those that are there.
         MissingExtra: A metric needs packages that are not installed.
         WeightsMissing: Weight files are not there; all of them are named at once.
     """
@@ -121,6 +123,8 @@ def plan_metrics(
     excluded: dict[str, str] = {}
     for name in names:
         metric: Metric = registry("metrics").create(name)
+        if metric.info.obstacle:
+            raise ConfigError(metric.info.obstacle)
         lacking = [missing_needs(sample, metric.info.needs) for sample in samples]
         if leave_out and samples and all(lacking):
             words = sorted({word for missing in lacking for word in missing})
@@ -155,6 +159,9 @@ def plan_metrics(
                 "preprocess": info.preprocess,
                 "weights": {weight: weights[weight] for weight in info.weights},
             }
+        if metric.info.files:
+            entry["files"] = dict(metric.info.files)
+        _check_fitted_on(name, metric, weights)
         protocol[name] = entry
     movable = any(info.runs_on_devices for info in extractors.values())
     return Plan(
@@ -165,6 +172,16 @@ def plan_metrics(
         device=str(compute_device()) if movable else "cpu",
         excluded=excluded,
     )
+
+
+def _check_fitted_on(name: str, metric: Metric, weights: Mapping[str, str]) -> None:
+    for weight, expected in metric.info.fitted_on:
+        found = weights.get(weight, "")
+        if found != expected:
+            raise ConfigError(
+                f"Metric `{name}` was fitted on weights `{weight}` with digest {expected[:24]}, and those in use have "
+                f"{found[:24] or 'none'}; expected the same; fit it again, or use the weights it was fitted on."
+            )
 
 
 def _listed(reasons: Mapping[str, str]) -> str:

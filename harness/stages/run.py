@@ -206,7 +206,7 @@ def run(
     subset: int | None = None,
     subset_seed: int = 0,
     settings: Mapping[str, Json] | None = None,
-    encoder: str = "ffv1",
+    encoder: str | None = None,
     decode: Literal["reference", "tagged"] = "reference",
     decoder: Literal["av", "decord"] = "av",
     device: str = "auto",
@@ -225,7 +225,7 @@ def run(
         subset: As in ``evaluate``.
         subset_seed: As in ``evaluate``.
         settings: Fields of GenerationSettings that differ from the suite's and the adapter's.
-        encoder: How clips are kept.
+        encoder: How clips are kept; None: as the suite says.
         decode: As in ``evaluate``.
         decoder: As in ``evaluate``.
         device: Where the model runs.
@@ -268,7 +268,7 @@ def run_spec(
     subset: int | None = None,
     subset_seed: int = 0,
     settings: Mapping[str, Json] | None = None,
-    encoder: str = "ffv1",
+    encoder: str | None = None,
     decode: Literal["reference", "tagged"] = "reference",
     decoder: Literal["av", "decord"] = "av",
     device: str = "auto",
@@ -282,13 +282,14 @@ def run_spec(
         )
     loaded = load_suite(suite)
     model_spec = str(Spec.parse(model))
-    encoder_suffix(encoder)  # an encoder that is not known is told now
+    chosen = encoder or loaded.encoder
+    encoder_suffix(chosen)  # an encoder that is not known is told now
     return _suite_spec(
         loaded, suite, model_spec, model_spec, metrics, seeds, limit, labels, (subset, subset_seed)
     ).model_copy(
         update={
             "settings": {**loaded.generation, **(settings or {})},
-            "encoder": encoder,
+            "encoder": chosen,
             "decode": decode,
             "decoder": decoder,
             "device": device,

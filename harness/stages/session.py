@@ -275,6 +275,7 @@ class _Session:
         if untrained is None and job.info is not None and job.info.untrained:
             untrained = f"untrained:{job.info.name}"
         infos = {name: metric.info for name, metric in self.plan.metrics.items()}
+        modes = {info.mode for info in infos.values() if info.mode is not None}
         record = RunRecord(
             run_id=folder.path.name,
             status=_status(len(all_errors), rows),
@@ -283,7 +284,8 @@ class _Session:
             spec=job.spec,
             results=[] if self.options.generate_only else aggregate(rows, infos, job.population),
             protocol=Protocol(
-                fields={**job.protocol_fields(encoders), "aggregation": AGGREGATION}, metrics=dict(self.plan.protocol)
+                fields={**job.protocol_fields(encoders, modes), "aggregation": AGGREGATION},
+                metrics=dict(self.plan.protocol),
             ),
             environment={
                 **describe(),

@@ -24,11 +24,15 @@ __all__ = [
     "RankCorrelation",
     "calibrated_pairwise_accuracy",
     "calibrated_preference_accuracy",
+    "is_constant",
     "kendall",
+    "orders_of",
+    "paired_values",
     "pairwise_accuracy",
     "preference_accuracy",
     "smallest_exact_p",
     "spearman",
+    "without_value_note",
 ]
 
 EXACT_ITEMS: Final = 8
@@ -81,8 +85,8 @@ def spearman(left: Sequence[float], right: Sequence[float]) -> RankCorrelation:
         >>> spearman([1, 2, 3, 4, 5, 6], [10, 20, 30, 40, 50, 60]).value
         1.0
     """
-    x, y = _paired(left, right)
-    if len(x) < 2 or _is_constant(x) or _is_constant(y):
+    x, y = paired_values(left, right)
+    if len(x) < 2 or is_constant(x) or is_constant(y):
         return _without_value(x, y)
     a, b = _centred_ranks(x), _centred_ranks(y)
     value = int(a @ b) / math.sqrt(int(a @ a) * int(b @ b))
@@ -113,8 +117,8 @@ def kendall(left: Sequence[float], right: Sequence[float]) -> RankCorrelation:
         >>> kendall([1, 2, 3, 4], [1, 2, 4, 3]).value
         0.6666666666666666
     """
-    x, y = _paired(left, right)
-    if len(x) < 2 or _is_constant(x) or _is_constant(y):
+    x, y = paired_values(left, right)
+    if len(x) < 2 or is_constant(x) or is_constant(y):
         return _without_value(x, y)
     if len(x) > MONTE_CARLO_ITEMS:  # a table of all pairs would need memory of the square of the items
         from scipy.stats import kendalltau
@@ -150,7 +154,7 @@ def smallest_exact_p(count: int) -> float:
     return min(1.0, 2 / math.factorial(count))
 
 
-def _paired(left: Sequence[float], right: Sequence[float]) -> tuple[_Floats, _Floats]:
+def paired_values(left: Sequence[float], right: Sequence[float]) -> tuple[_Floats, _Floats]:
     """Return both sides as arrays, items sorted, so that their order cannot change a drawn p value."""
     if len(left) != len(right):
         raise MetricError(
@@ -168,17 +172,21 @@ def _paired(left: Sequence[float], right: Sequence[float]) -> tuple[_Floats, _Fl
     return x[order], y[order]
 
 
-def _is_constant(values: _Floats) -> bool:
+def is_constant(values: _Floats) -> bool:
+    """Return whether all of at least one number are equal."""
     return bool((values == values[0]).all())
 
 
-def _without_value(x: _Floats, y: _Floats) -> RankCorrelation:
+def without_value_note(x: _Floats, y: _Floats, kind: str = "rank correlation") -> str:
+    """Return why two sides, too short or one of them constant, have no correlation."""
     if len(x) < 2:
-        note = f"{len(x)} item{'' if len(x) == 1 else 's'}; a rank correlation needs 2"
-    else:
-        sides = [name for name, values in (("left", x), ("right", y)) if _is_constant(values)]
-        note = f"all values of the {' and the '.join(sides)} side are equal"
-    return RankCorrelation(value=None, p_value=None, method="", note=note, count=len(x))
+        return f"{len(x)} item{'' if len(x) == 1 else 's'}; a {kind} needs 2"
+    sides = [name for name, values in (("left", x), ("right", y)) if is_constant(values)]
+    return f"all values of the {' and the '.join(sides)} side are equal"
+
+
+def _without_value(x: _Floats, y: _Floats) -> RankCorrelation:
+    return RankCorrelation(value=None, p_value=None, method="", note=without_value_note(x, y), count=len(x))
 
 
 def _centred_ranks(values: _Floats) -> _Integers:
@@ -198,12 +206,17 @@ def _permuted_p(statistic: Callable[[_Integers], _Integers], items: int, *, cell
     """
     found = abs(int(statistic(np.arange(items)[None, :])[0]))
     is_exact = items <= EXACT_ITEMS
-    orders = _all_orders(items) if is_exact else _drawn_orders(items)
+    orders = orders_of(items)
     blocks = np.array_split(orders, -(-len(orders) * cells // _MOST_CELLS))
     extreme = sum(int((np.abs(statistic(block)) >= found).sum()) for block in blocks)
     if is_exact:
         return extreme / len(orders), f"exact over all {len(orders)} orders"
     return (extreme + 1) / (len(orders) + 1), f"over {len(orders)} random orders"
+
+
+def orders_of(items: int) -> _Integers:
+    """Return (orders, items): every order up to ``EXACT_ITEMS`` items, ``DRAWS`` seeded draws above."""
+    return _all_orders(items) if items <= EXACT_ITEMS else _drawn_orders(items)
 
 
 @cache
@@ -385,7 +398,7 @@ def _calibrated(told: _Integers, differences: _Floats) -> float:
 
 def _pairs(people: Sequence[float], metric: Sequence[float]) -> tuple[_Integers, _Floats]:
     """Return (pairs,) what people say, -1, 0 or 1, and (pairs,) the difference of the metric."""
-    x, y = _paired(people, metric)
+    x, y = paired_values(people, metric)
     first, second = np.triu_indices(len(x), 1)
     return np.sign(x[first] - x[second]).astype(np.int64), y[first] - y[second]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from anisora.harness.protocols import FeatureReader, FeatureRequest, MetricInfo
 from anisora.harness.types import FrameSampling, Generation, Score
 from anisora.metrics.core.flow_magnitude import flow_obstacle
-from anisora.metrics.core.warping_error import returning_pixels, warp
+from anisora.metrics.core.warping_error import Correspondence, returning_pixels
 from anisora.metrics.scoring import scored, unscored
 
 __all__ = ["LINE_WIDTH", "LineStability", "concordance", "line_strength", "pair_line_stability"]
@@ -56,12 +56,7 @@ def concordance(first: NDArray[np.float64], second: NDArray[np.float64]) -> floa
     return 2.0 * shared / spread if spread else float("nan")
 
 
-def pair_line_stability(
-    first: NDArray[np.uint8],
-    second: NDArray[np.uint8],
-    forward: NDArray[np.float32],
-    backward: NDArray[np.float32],
-) -> float:
+def pair_line_stability(first: NDArray[np.uint8], second: NDArray[np.uint8], pair: Correspondence) -> float:
     """Return how far the lines of two planes are the same lines, moved.
 
     The lines of the second plane are warped to the first, and their concordance is taken over the pixels that can be
@@ -71,17 +66,14 @@ def pair_line_stability(
     Args:
         first: (H, W) uint8 luma.
         second: (H, W) uint8 luma.
-        forward: (H, W, 2) flow from first to second, in pixels.
-        backward: (H, W, 2) flow from second to first, in pixels.
+        pair: Of the first plane's pixels in the second, with the flow back.
 
     Returns:
         0..1, NaN if there is no line to follow.
     """
-    planes = np.concatenate([line_strength(second)[None], backward.transpose(2, 0, 1)]).astype(np.float64)
-    flow = np.ascontiguousarray(forward.transpose(2, 0, 1), np.float64)
-    found, inside = warp(planes, flow)
-    followed = inside & returning_pixels(flow, found[1:])
-    agreement = concordance(line_strength(first)[followed].astype(np.float64), found[0][followed])
+    followed = pair.inside & returning_pixels(pair.forward, pair.returned)
+    (found,) = pair.fetch(line_strength(second)[None])
+    agreement = concordance(line_strength(first)[followed].astype(np.float64), found[followed])
     return float(np.clip(agreement, 0.0, 1.0))
 
 

@@ -1,42 +1,81 @@
 """What is left of a frame's difference to the next one when motion is taken out (Lai et al. 2018)."""
 
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from anisora.harness.errors import MetricError
 from anisora.harness.protocols import FeatureReader, FeatureRequest, MetricInfo
 from anisora.harness.types import Frames, FrameSampling, Generation, Score
 from anisora.metrics.core.flow_magnitude import flow_obstacle
 from anisora.metrics.scoring import scored, unscored
 
-__all__ = ["WarpingError", "mean_error", "pair_warping_error", "returning_pixels", "visible_pixels", "warp"]
+__all__ = ["Correspondence", "WarpingError", "mean_error", "pair_warping_error", "returning_pixels", "visible_pixels"]
 
 
-def warp(planes: NDArray[np.float64], flow: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Fetch values from where a flow points, between pixels bilinearly.
+class Correspondence:
+    """Where the pixels of a frame lie in the next one: what a flow points at can be fetched, as often as needed."""
 
-    Args:
-        planes: (C, H, W), of the frame that the flow points into.
-        flow: (2, H, W), x and y in pixels.
+    def __init__(self, forward: NDArray[np.floating], backward: NDArray[np.floating] | None = None) -> None:
+        """Work out the places once.
 
-    Returns:
-        (C, H, W) the values found, taken from the nearest edge where the flow leaves the frame, and (H, W)
-        whether it stays inside.
-    """
-    _, height, width = planes.shape
-    x = np.arange(width)[None] + flow[0]
-    y = np.arange(height)[:, None] + flow[1]
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
-    # The corner is kept off the last row and column, so that its right and lower neighbours exist.
-    left, top = np.minimum(x.astype(np.int64), width - 2), np.minimum(y.astype(np.int64), height - 2)
-    right_share, lower_share = x - left, y - top
-    corner = top * width + left
-    found = np.empty_like(planes)
-    for plane, into in zip(planes.reshape(len(planes), -1), found, strict=True):
-        upper = plane.take(corner) * (1.0 - right_share) + plane.take(corner + 1) * right_share
-        lower = plane.take(corner + width) * (1.0 - right_share) + plane.take(corner + width + 1) * right_share
-        into[...] = upper * (1.0 - lower_share) + lower * lower_share
-    return found, inside
+        Args:
+            forward: (H, W, 2) flow from the frame to the next, x and y in pixels.
+            backward: (H, W, 2) flow from the next frame back; needed for ``returned``.
+        """
+        height, width, _ = forward.shape
+        self.forward = np.ascontiguousarray(forward.transpose(2, 0, 1), np.float64)
+        """(2, H, W)"""
+        x = np.arange(width)[None] + self.forward[0]
+        y = np.arange(height)[:, None] + self.forward[1]
+        self.inside: NDArray[np.bool_] = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+        """(H, W) whether the flow stays inside the frame."""
+        np.clip(x, 0, width - 1, out=x)
+        np.clip(y, 0, height - 1, out=y)
+        # The corner is kept off the last row and column, so that its right and lower neighbours exist.
+        left, top = np.minimum(x.astype(np.int64), width - 2), np.minimum(y.astype(np.int64), height - 2)
+        x -= left
+        y -= top
+        corner = top * width + left
+        self._corners = (corner, corner + 1, corner + width, corner + width + 1)
+        self._right, self._lower, self._left, self._upper = x, y, 1.0 - x, 1.0 - y
+        self._backward = backward
+
+    @cached_property
+    def returned(self) -> NDArray[np.float64]:
+        """(2, H, W) the flow back, from where the forward flow points.
+
+        Raises:
+            MetricError: No flow back was given.
+        """
+        if self._backward is None:
+            raise MetricError("`Correspondence` got no `backward` flow; give the flow from the next frame back.")
+        return self.fetch(self._backward.transpose(2, 0, 1))
+
+    def fetch(self, planes: NDArray[Any]) -> NDArray[np.float64]:
+        """Fetch values of the next frame from where the flow points, between pixels bilinearly.
+
+        Args:
+            planes: (C, H, W).
+
+        Returns:
+            (C, H, W), taken from the nearest edge where the flow leaves the frame.
+        """
+        found = np.empty(planes.shape, np.float64)
+        for plane, into in zip(planes, found, strict=True):
+            values = np.ascontiguousarray(plane, np.float64).reshape(-1)
+            # All places lie inside; "clip" only spares the check.
+            upper, lower = (
+                values.take(self._corners[place], mode="clip") * self._left
+                + values.take(self._corners[place + 1], mode="clip") * self._right
+                for place in (0, 2)
+            )
+            upper *= self._upper
+            lower *= self._lower
+            np.add(upper, lower, out=into)
+        return found
 
 
 def returning_pixels(forward: NDArray[np.float64], returned: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -85,9 +124,7 @@ def _squared_length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return squares
 
 
-def pair_warping_error(
-    first: Frames, second: Frames, forward: NDArray[np.float32], backward: NDArray[np.float32]
-) -> tuple[float, float]:
+def pair_warping_error(first: Frames, second: Frames, pair: Correspondence) -> tuple[float, float]:
     """Return E_pair of two frames (Lai et al. 2018) and the share of pixels that it is taken over.
 
     The second frame is warped to the first by the forward flow; the squared difference, RGB in 0..1, is
@@ -98,20 +135,16 @@ def pair_warping_error(
     Args:
         first: (H, W, 3) uint8.
         second: (H, W, 3) uint8.
-        forward: (H, W, 2) flow from first to second, in pixels.
-        backward: (H, W, 2) flow from second to first, in pixels.
+        pair: Of the first frame's pixels in the second, with the flow back.
 
     Returns:
         The error, 0..1, NaN if no pixel is visible; and the visible share, 0..1.
     """
-    colours, way_there, way_back = (
-        np.ascontiguousarray(values.transpose(2, 0, 1), np.float64) for values in (second, forward, backward)
-    )
-    found, inside = warp(np.concatenate([colours, way_back]), way_there)
-    visible = inside & visible_pixels(way_there, found[3:])
+    visible = pair.inside & visible_pixels(pair.forward, pair.returned)
     count = int(np.count_nonzero(visible))
     if not count:
         return float("nan"), 0.0
+    found = pair.fetch(second.transpose(2, 0, 1))
     squares = sum(float(np.square(found[channel] - first[..., channel])[visible].sum()) for channel in range(3))
     return squares / (3 * count * 255.0**2), count / visible.size
 

@@ -55,9 +55,18 @@ class Actionclip:
         summary="ActionCLIP similarity of the clip to a sentence on large movement and to one on none",
     )
 
-    def __init__(self, *, network: ActionClip | None = None) -> None:
-        """Take a network in place of the ledger's."""
+    def __init__(self, *, whole: bool = False, network: ActionClip | None = None) -> None:
+        """Choose what is seen of long clips.
+
+        Args:
+            whole: The 8 frames are those of the sampling, from all over the clip, instead of the reference's, which
+                looks at no frame after the 144th.
+            network: In place of the ledger's.
+        """
         self._network = network
+        if whole:
+            self.info = replace(self.info, name="actionclip:whole=true", preprocess=f"linspace8-pillow-{RECIPE.id}")
+        self._whole = whole
 
     def extract(self, batch: Batch) -> dict[str, NDArray[Any]]:
         """Return ``cosine`` (B, 2) float32: to the first and to the second text."""
@@ -66,8 +75,16 @@ class Actionclip:
         require_extra(self.info)
         network = self._network or shared_network("actionclip", ActionClip, self.info.weights)
         recipe = replace(RECIPE, side=network.sizes.image_size)
-        seen = frames_seen(batch.stream.num_frames)
-        clips = [_pixels(*clip, seen, recipe) for clip in zip(batch.frames, batch.indices, strict=True)]
+        reference = frames_seen(batch.stream.num_frames)
+        clips = [
+            _pixels(
+                frames,
+                indices,
+                [int(indices[place]) for place in linspace_8(len(indices))] if self._whole else reference,
+                recipe,
+            )
+            for frames, indices in zip(batch.frames, batch.indices, strict=True)
+        ]
         features = network.encode_clips(torch.stack(clips))
         texts = network.encode_texts(TEXTS)
         cosine = torch.nn.functional.normalize(features, dim=-1) @ torch.nn.functional.normalize(texts, dim=-1).T

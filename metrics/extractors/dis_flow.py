@@ -9,7 +9,7 @@ from anisora.harness.protocols import Batch, ExtractorInfo
 from anisora.harness.types import Frames
 from anisora.metrics.core.flow_magnitude import SMALLEST_SIDE, mean_displacement
 from anisora.metrics.core.line_stability import line_strength, pair_line_stability
-from anisora.metrics.core.warping_error import pair_warping_error
+from anisora.metrics.core.warping_error import Correspondence, pair_warping_error
 
 __all__ = ["SHORT_SIDE", "DisFlow", "dense_flow", "luma_of", "working_frame"]
 
@@ -94,5 +94,6 @@ def _follow(first: Frames, second: Frames) -> tuple[float, float, float, float]:
     second = working_frame(second)
     next_luma = luma_of(second)
     forward, backward = dense_flow(luma, next_luma), dense_flow(next_luma, luma)
-    error, visible = pair_warping_error(first, second, forward, backward)
-    return mean_displacement(forward), error, visible, pair_line_stability(luma, next_luma, forward, backward)
+    pair = Correspondence(forward, backward)
+    error, visible = pair_warping_error(first, second, pair)
+    return mean_displacement(forward), error, visible, pair_line_stability(luma, next_luma, pair)

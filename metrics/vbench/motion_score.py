@@ -42,6 +42,8 @@ class MotionScore:
         source="AniSora, reward/reward_infer.py, motion_score",
         group="vbench",
         min_frames=2,
+        licence="Apache-2.0 with the Index-AniSora Model License Agreement",
+        commercial_use=False,
     )
 
     def score(self, item: Generation, features: FeatureReader) -> Score:

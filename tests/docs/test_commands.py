@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from documentation import SHELL, blocks, commands_in, doc_pages, generator, links
-from prepared_folder import NAMED_RUN, add_named_run, prepare_inputs, prepare_weights
+from prepared_folder import NAMED_RUN, add_named_run, prepare_inputs, prepare_rated_clips, prepare_weights
 from shared_data import REPOSITORY
 from small_suite import environment
 
@@ -184,6 +184,7 @@ PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "docs/damages.md": empty,
     "docs/published.md": empty,
     "docs/report.md": None,
+    "docs/reward-heads.md": prepare_rated_clips,
     "docs/submissions.md": None,
     "docs/suites/demo.md": empty,
     "docs/weights.md": prepare_weights,

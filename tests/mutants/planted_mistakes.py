@@ -93,6 +93,12 @@ _ACTIONCLIP: Final = "metrics/networks/actionclip.py"
 _MOTION_SCORE: Final = "metrics/vbench/motion_score.py"
 _REFERENCE_SAMPLING: Final = "harness/media/reference_sampling.py"
 _MLP: Final = "metrics/networks/laion_aesthetic_mlp.py"
+_JUDGE: Final = "reward/networks/idefics2_regressor.py"
+_REGRESSOR_SIZES: Final = "reward/networks/idefics2_sizes.py"
+_PICTURES: Final = "reward/judge/pictures.py"
+_TOKENS: Final = "reward/judge/tokens.py"
+_PROMPT: Final = "reward/judge/prompt.py"
+_JUDGED: Final = "reward/judge/judged_score.py"
 _BLIP: Final = "reward/networks/blip_vision.py"
 _REGRESSOR: Final = "reward/networks/consistency_regressor.py"
 _EMBEDDER: Final = "reward/networks/identity_embedder.py"
@@ -816,6 +822,142 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
             _FLICKERING,
             "(255.0 - differences) / 255.0",
             "(256.0 - differences) / 256.0",
+        ),
+    ),
+    *_of(
+        "c01_idefics2_regressor",
+        (
+            "the perceiver's norms with their own default epsilon",
+            "network",
+            _REGRESSOR_SIZES,
+            '            "rms_norm_eps": self.rms_eps,\n            "resampler',
+            '            "resampler',
+        ),
+        (
+            "exact GELU in the tower of pictures",
+            "network",
+            _REGRESSOR_SIZES,
+            '"gelu_pytorch_tanh"',
+            '"gelu"',
+        ),
+        (
+            "only patches that are real throughout",
+            "network",
+            _JUDGE,
+            "patch)[:, 0] > 0",
+            "patch, stride=patch)[:, 0] * 0 + torch.nn.functional.avg_pool2d(mask[:, None].float(), patch)[:, 0] == 1",
+        ),
+        (
+            "padding is seen",
+            "network",
+            _JUDGE,
+            "(mask != 0)[:, None].float()",
+            "torch.ones(mask.shape)[:, None]",
+        ),
+        (
+            "positions counted, not as fractions of the picture",
+            "network",
+            _JUDGE,
+            "torch.bucketize(torch.arange(0, 1 - 1e-6, float(1 / torch.tensor(count))), edges, right=True)",
+            "torch.arange(count).clamp(max=len(edges))",
+        ),
+        (
+            "rows and columns of positions exchanged",
+            "network",
+            _JUDGE,
+            "down[:, None] * grid + across",
+            "down[:, None] + across * grid",
+        ),
+        (
+            "the mean over positions, not the last",
+            "network",
+            _JUDGE,
+            "last_hidden_state[0, -1]",
+            "last_hidden_state[0].mean(dim=0)",
+        ),
+        (
+            "the position before the last",
+            "network",
+            _JUDGE,
+            "last_hidden_state[0, -1]",
+            "last_hidden_state[0, -2]",
+        ),
+        (
+            "pictures squashed to a square",
+            "preprocessing",
+            _PICTURES,
+            "return max(height, self.shortest), max(width, self.shortest)",
+            "return self.longest, self.longest",
+        ),
+        (
+            "bicubic, not bilinear",
+            "preprocessing",
+            _PICTURES,
+            "Resampling.BILINEAR",
+            "Resampling.BICUBIC",
+        ),
+        (
+            "CLIP's mean for 0.5",
+            "preprocessing",
+            _PICTURES,
+            "_HALF = (0.5, 0.5, 0.5)",
+            "_HALF = (0.48145466, 0.4578275, 0.40821073)",
+        ),
+        (
+            "padded at the top and left",
+            "preprocessing",
+            _PICTURES,
+            "pixels[place, :, : each.shape[1], : each.shape[2]] = each",
+            "pixels[place, :, height - each.shape[1] :, width - each.shape[2] :] = each",
+        ),
+        (
+            "pictures split into four and the whole",
+            "preprocessing",
+            _TOKENS,
+            'f"{FAKE}{IMAGE * latents}{FAKE}")',
+            'f"{FAKE}{IMAGE * latents}{FAKE}" * 5)',
+        ),
+        (
+            "touching pictures keep two boundaries",
+            "preprocessing",
+            _TOKENS,
+            ".replace(FAKE + FAKE, FAKE)",
+            "",
+        ),
+        (
+            "no space after the last marker",
+            "preprocessing",
+            _PROMPT,
+            'f"{IMAGE} " * lacking',
+            '" ".join([IMAGE] * lacking)',
+        ),
+        (
+            "markers in a caption are not counted",
+            "preprocessing",
+            _PROMPT,
+            "lacking = pictures - asked.count(IMAGE)",
+            "lacking = pictures",
+        ),
+        (
+            "the logit is not rounded",
+            "formula",
+            _JUDGED,
+            "round(float(logit), _DIGITS) / 100",
+            "float(logit) / 100",
+        ),
+        (
+            "the score is rounded, not the logit",
+            "formula",
+            _JUDGED,
+            "round(float(logit), _DIGITS) / 100",
+            "round(float(logit) / 100, _DIGITS)",
+        ),
+        (
+            "cut at 0 and 1",
+            "formula",
+            _JUDGED,
+            "round(float(logit), _DIGITS) / 100",
+            "min(max(round(float(logit), _DIGITS) / 100, 0.0), 1.0)",
         ),
     ),
     *_of(

@@ -14,6 +14,7 @@ from planted_mistakes import CLIPS, KINDS, MISTAKES, Mistake
 from shared_data import GOLDEN, REPOSITORY, needs_shared
 
 OTHER_TARGETS = (
+    "c01_idefics2_regressor",
     "c02_actionclip_motion",
     "c03_image_video_regressor",
     "c04_text_video_regressor",

@@ -13,6 +13,7 @@ from anisora.harness.degrade import degrade
 from anisora.harness.render import Scene, render
 from anisora.harness.types import FrameArray, Frames
 from anisora.metrics.core.line_stability import LineStability, concordance, line_strength, pair_line_stability
+from anisora.metrics.core.warping_error import Correspondence
 
 FLAT = FrameArray(frames=np.full((3, 40, 40, 3), 90, np.uint8), fps=24.0)
 
@@ -108,24 +109,24 @@ NOWHERE = np.zeros((40, 48, 2), np.float32)
 
 def test_lines_that_vanish_are_not_stable_at_all() -> None:
     bare = np.full((40, 48), 180, np.uint8)
-    assert pair_line_stability(drawn(12, 5), bare, NOWHERE, NOWHERE) == 0.0
-    assert pair_line_stability(bare, drawn(12, 5), NOWHERE, NOWHERE) == 0.0
-    assert math.isnan(pair_line_stability(bare, bare, NOWHERE, NOWHERE))
+    assert pair_line_stability(drawn(12, 5), bare, Correspondence(NOWHERE, NOWHERE)) == 0.0
+    assert pair_line_stability(bare, drawn(12, 5), Correspondence(NOWHERE, NOWHERE)) == 0.0
+    assert math.isnan(pair_line_stability(bare, bare, Correspondence(NOWHERE, NOWHERE)))
 
 
 def test_a_line_that_moves_as_the_flow_says_is_the_same_line() -> None:
     first, second = drawn(12, 5), drawn(15, 7)
     flow = NOWHERE + np.array((2, 3), np.float32)
-    assert pair_line_stability(first, second, flow, -flow) == 1.0
-    assert pair_line_stability(first, second, NOWHERE, NOWHERE) == 0.0
+    assert pair_line_stability(first, second, Correspondence(flow, -flow)) == 1.0
+    assert pair_line_stability(first, second, Correspondence(NOWHERE, NOWHERE)) == 0.0
 
 
 def test_where_going_there_and_back_does_not_return_nothing_is_compared() -> None:
     flow = NOWHERE + np.array((2, 3), np.float32)
-    assert math.isnan(pair_line_stability(drawn(12, 5), drawn(15, 7), flow, flow))
+    assert math.isnan(pair_line_stability(drawn(12, 5), drawn(15, 7), Correspondence(flow, flow)))
     partly = -flow
     partly[:20] = 5  # hides the stroke of the second plane, not the paper
-    assert math.isnan(pair_line_stability(drawn(12, 5), drawn(15, 7), flow, partly))
+    assert math.isnan(pair_line_stability(drawn(12, 5), drawn(15, 7), Correspondence(flow, partly)))
 
 
 def test_lines_that_grow_fainter_agree_less() -> None:

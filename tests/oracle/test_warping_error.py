@@ -7,13 +7,14 @@ from flow_oracle import flow_of
 from metric_clips import noise, still, texture, translating
 from metric_tester import Case, MetricTester
 
+from anisora.harness.errors import MetricError
 from anisora.harness.types import FrameArray, Frames
 from anisora.metrics.core.warping_error import (
+    Correspondence,
     WarpingError,
     mean_error,
     pair_warping_error,
     visible_pixels,
-    warp,
 )
 
 CASES = (
@@ -86,7 +87,10 @@ def test_a_pair_equals_the_formula_for_any_flow(seed: int) -> None:
     forward = np.full((24, 20, 2), rng.uniform(-4, 4, 2), np.float32)
     forward[8:16, 5:12] += rng.uniform(-2, 2, 2).astype(np.float32)
     backward = (-forward + rng.normal(0, 0.4, forward.shape)).astype(np.float32)
-    found, expected = (measure(first, second, forward, backward) for measure in (pair_warping_error, pair_error))
+    found, expected = (
+        pair_warping_error(first, second, Correspondence(forward, backward)),
+        pair_error(first, second, forward, backward),
+    )
     assert 0.1 < expected[1] < 0.95
     assert found[0] == pytest.approx(expected[0], rel=1e-12)
     assert found[1] == pytest.approx(expected[1], abs=1e-12)
@@ -95,23 +99,27 @@ def test_a_pair_equals_the_formula_for_any_flow(seed: int) -> None:
 def test_a_whole_shift_is_undone_exactly() -> None:
     clip = translating(shift=(3, -2), num_frames=2)
     forward = np.full((48, 64, 2), (3, -2), np.float32)
-    error, visible = pair_warping_error(*clip.frames, forward, -forward)
+    error, visible = pair_warping_error(*clip.frames, Correspondence(forward, -forward))
     assert error == 0.0
     assert visible == pytest.approx((48 - 2) * (64 - 3) / (48 * 64))
 
 
 def test_the_last_row_and_column_can_be_fetched() -> None:
     values = np.arange(24.0).reshape(2, 3, 4)
-    flow = np.zeros((2, 3, 4))
-    found, inside = warp(values, flow)
-    np.testing.assert_array_equal(found, values)
-    assert inside.all()
+    still = Correspondence(np.zeros((3, 4, 2)))
+    np.testing.assert_array_equal(still.fetch(values), values)
+    assert still.inside.all()
+
+
+def test_the_flow_back_must_have_been_given() -> None:
+    with pytest.raises(MetricError, match="got no `backward` flow"):
+        _ = Correspondence(np.zeros((3, 4, 2))).returned
 
 
 def test_a_flow_that_leaves_the_frame_sees_nothing() -> None:
     first, second = texture(16, 16), texture(16, 16, seed=1)
     away = np.full((16, 16, 2), 40, np.float32)
-    error, visible = pair_warping_error(first, second, away, -away)
+    error, visible = pair_warping_error(first, second, Correspondence(away, -away))
     assert math.isnan(error)
     assert visible == 0.0
 

@@ -9,7 +9,18 @@ from types import ModuleType
 
 from shared_data import REPOSITORY
 
-__all__ = ["Block", "Link", "anchors", "blocks", "commands_in", "doc_pages", "generator", "links", "pages"]
+__all__ = [
+    "Block",
+    "Link",
+    "anchors",
+    "blocks",
+    "commands_in",
+    "doc_pages",
+    "generator",
+    "links",
+    "pages",
+    "rated_clips",
+]
 
 _FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
@@ -88,8 +99,18 @@ def anchors(page: Path) -> set[str]:
 @cache
 def generator() -> ModuleType:
     """Return the script docs/generate.py as a module."""
-    path = REPOSITORY / "docs" / "generate.py"
-    spec = importlib.util.spec_from_file_location("docs_generate", path)
+    return _script("generate")
+
+
+@cache
+def rated_clips() -> ModuleType:
+    """Return the script docs/rated_clips.py as a module."""
+    return _script("rated_clips")
+
+
+def _script(name: str) -> ModuleType:
+    path = REPOSITORY / "docs" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

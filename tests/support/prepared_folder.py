@@ -12,8 +12,9 @@ Help texts find in addition:
     trained.pth                      a checkpoint of a training: tensors and options
     vbench_eval_results.json         a result file as VBench writes it
     characters/                      two pictures each of two characters, and gallery.safetensors, as if made of them
+    ratings.csv, scores.csv          made-up ratings and scores of the clips in outputs/v2/
 
-The page on inputs has a folder of its own; see ``prepare_inputs``.
+The page on inputs has a folder of its own, see ``prepare_inputs``, and that on heads, see ``prepare_rated_clips``.
 """
 
 import json
@@ -22,6 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from documentation import rated_clips
 from small_suite import anisora, only_run
 
 from anisora.datasets.demo import DemoDataset
@@ -31,7 +33,7 @@ from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.render import Scene, prompt_of, render
 from anisora.harness.types import Frames
 
-__all__ = ["NAMED_RUN", "add_named_run", "prepare", "prepare_inputs", "prepare_weights"]
+__all__ = ["NAMED_RUN", "add_named_run", "prepare", "prepare_inputs", "prepare_rated_clips", "prepare_weights"]
 
 NAMED_RUN = "demo-my-model-0123456789"
 """The run that help texts name."""
@@ -68,6 +70,12 @@ def add_named_run(folder: Path) -> None:
     shutil.copy(folder / "runs" / "demo" / "leaderboard.duckdb", folder)
     _write_checkpoint(folder)
     _write_gallery(folder)
+    names = sorted(path.stem for path in (folder / "outputs" / "v2").iterdir())
+    ratings = [f"{name},{1 + at % 5}" for at, name in enumerate(names)]
+    scores = [f"{name},{0.9 - 0.01 * at}" for at, name in enumerate(names)]
+    (folder / "ratings.csv").write_text("\n".join(["sample_id,rating", *ratings]) + "\n", encoding="utf-8")
+    lines = ["sample_id,temporal_flickering", *scores]
+    (folder / "scores.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     results = {"temporal_flickering": [0.95, [{"video_path": "a.mp4", "video_results": 0.95}]]}
     (folder / "vbench_eval_results.json").write_text(json.dumps(results), encoding="utf-8")
 
@@ -88,6 +96,13 @@ def _write_gallery(folder: Path) -> None:
     drawn = np.random.default_rng(0).standard_normal((len(crops), 256)).astype(np.float32)
     made = Gallery(crops=crops, embeddings=drawn, weights="0" * 64, preprocess=PREPROCESS)
     save_gallery(made, folder / "gallery.safetensors")
+
+
+def prepare_rated_clips(folder: Path) -> Path:
+    """Write what the page on heads takes for granted: ``rated/``, as docs/rated_clips.py writes it, of few scenes."""
+    folder.mkdir(parents=True)
+    rated_clips().write_rated_clips(folder / "rated", 12, width=96, height=64)
+    return folder
 
 
 def prepare_weights(folder: Path) -> Path:

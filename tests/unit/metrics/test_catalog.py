@@ -8,8 +8,6 @@ import pytest
 from shared_data import REPOSITORY
 
 from anisora.harness.registry import registry
-from anisora.metrics.catalog import CATALOG
-from anisora.reward.catalog import CATALOG as REWARD
 
 PAGES = REPOSITORY / "docs" / "metrics"
 
@@ -19,7 +17,7 @@ def facts_of(page: str) -> dict[str, str]:
     return dict(re.findall(r"^\| ([a-z ]+) \| (.+) \|$", page, flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", sorted(CATALOG["metrics"]))
+@pytest.mark.parametrize("name", registry("metrics").names())
 def test_every_metric_has_a_page_that_says_what_its_info_says(name: str) -> None:
     info = registry("metrics").create(name).info
     path = PAGES / f"{name}.md"
@@ -39,12 +37,12 @@ def test_every_metric_has_a_page_that_says_what_its_info_says(name: str) -> None
 
 
 def test_every_page_belongs_to_a_metric() -> None:
-    assert {path.stem for path in PAGES.glob("*.md")} - {"README"} <= {*CATALOG["metrics"], *REWARD["metrics"]}
+    assert {path.stem for path in PAGES.glob("*.md")} - {"README"} <= set(registry("metrics").names())
 
 
 @pytest.mark.parametrize("kind", ["metrics", "extractors"])
 def test_names_files_and_classes_agree(kind: str) -> None:
-    for name in CATALOG[kind]:
+    for name in registry(kind).names():
         made = registry(kind).create(name)
         assert made.info.name == name
         assert type(made).__module__.rpartition(".")[2] == name
@@ -54,10 +52,10 @@ def test_names_files_and_classes_agree(kind: str) -> None:
 def test_every_extractor_is_used_by_a_metric() -> None:
     used = {
         request.extractor.partition(":")[0]
-        for name in CATALOG["metrics"]
+        for name in registry("metrics").names()
         for request in registry("metrics").create(name).info.requests
     }
-    assert used == set(CATALOG["extractors"])
+    assert used == set(registry("extractors").names())
 
 
 def test_listing_the_metrics_loads_neither_opencv_nor_scipy() -> None:

@@ -37,13 +37,17 @@ def test_equal_frames_get_from_dis_the_zero_flow_that_is_assumed_for_them(seed: 
 
 def test_equal_frames_get_the_numbers_of_the_long_way() -> None:
     from anisora.metrics.core.flow_magnitude import mean_displacement
-    from anisora.metrics.core.warping_error import pair_warping_error
+    from anisora.metrics.core.warping_error import Correspondence, pair_warping_error
 
     frame = texture(48, 64)
     flow = flow_of(frame, frame)
     rows = DisFlow().extract(batch_of(FrameArray(frames=np.stack([frame] * 2), fps=24.0), [0]))
     found = [float(rows[name][0]) for name in ("displacement", "warping_error", "visible")]
-    assert found == [mean_displacement(flow), *pair_warping_error(frame, frame, flow, flow)] == [0.0, 0.0, 1.0]
+    assert (
+        found
+        == [mean_displacement(flow), *pair_warping_error(frame, frame, Correspondence(flow, flow))]
+        == [0.0, 0.0, 1.0]
+    )
 
 
 def test_frames_that_differ_in_colour_but_not_in_luma_are_still_compared() -> None:

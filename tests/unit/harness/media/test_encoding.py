@@ -21,27 +21,42 @@ def pool() -> Iterator[DecoderPool]:
 
 
 @pytest.mark.parametrize("size", [(48, 64), (47, 63), (1, 1), (1, 65), (2, 3), (400, 1), (1, 400), (270, 480)])
-def test_ffv1_gives_back_every_bit(size: tuple[int, int], pool: DecoderPool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("encoder", "codec"), [("ffv1", "ffv1"), ("h264rgb", "h264")])
+def test_a_lossless_encoder_gives_back_every_bit(
+    encoder: str, codec: str, size: tuple[int, int], pool: DecoderPool, tmp_path: Path
+) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (5, *size, 3), np.uint8)
-    pool.encode(frames, fps=23.976, path=tmp_path / "a.mkv")
+    pool.encode(frames, fps=23.976, path=tmp_path / "a.mkv", encoder=encoder)
     seen, info = pool.read_frames(clip(tmp_path / "a.mkv"))
     assert np.array_equal(seen, frames)
     assert info.fps == pytest.approx(23.976, abs=1e-9)
-    assert (info.codec, info.num_frames) == ("ffv1", 5)
+    assert (info.codec, info.num_frames) == (codec, 5)
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 70), st.integers(0, 2**32 - 1))
-def test_ffv1_gives_back_every_bit_of_any_frames(
-    pool: DecoderPool, tmp_path_factory: pytest.TempPathFactory, height: int, width: int, length: int, seed: int
+@given(
+    st.sampled_from(["ffv1", "h264rgb"]),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(1, 70),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_lossless_encoder_gives_back_every_bit_of_any_frames(
+    pool: DecoderPool,
+    tmp_path_factory: pytest.TempPathFactory,
+    encoder: str,
+    height: int,
+    width: int,
+    length: int,
+    seed: int,
 ) -> None:
     frames = np.random.default_rng(seed).integers(0, 256, (length, height, width, 3), np.uint8)
     path = tmp_path_factory.mktemp("any") / "a.mkv"
-    pool.encode(frames, fps=16.0, path=path)
+    pool.encode(frames, fps=16.0, path=path, encoder=encoder)
     assert np.array_equal(pool.read_frames(clip(path))[0], frames)
 
 
-@pytest.mark.parametrize("encoder", ["ffv1", "h264:crf=20"])
+@pytest.mark.parametrize("encoder", ["ffv1", "h264rgb", "h264:crf=20"])
 def test_equal_frames_give_equal_bytes(encoder: str, pool: DecoderPool, tmp_path: Path) -> None:
     for name in ("a", "b"):
         pool.encode(drawn(6), fps=24.0, path=tmp_path / name, encoder=encoder)
@@ -64,14 +79,14 @@ def test_h264_is_close_and_closer_with_a_lower_crf(pool: DecoderPool, tmp_path: 
 
 
 @pytest.mark.parametrize("fps", [8.0, 16.0, 24000 / 1001, 30000 / 1001, 12.5, 60.0])
-@pytest.mark.parametrize("encoder", ["ffv1", "h264:crf=30"])
+@pytest.mark.parametrize("encoder", ["ffv1", "h264rgb", "h264:crf=30"])
 def test_the_frame_rate_is_kept(fps: float, encoder: str, pool: DecoderPool, tmp_path: Path) -> None:
     pool.encode(drawn(6, 16, 16), fps=fps, path=tmp_path / "a", encoder=encoder)
     assert pool.read_frames(clip(tmp_path / "a"))[1].fps == pytest.approx(fps, rel=1e-6)
 
 
 def test_the_container_is_the_encoders(pool: DecoderPool, tmp_path: Path) -> None:
-    assert encoder_suffix("ffv1") == ".mkv"
+    assert encoder_suffix("ffv1") == encoder_suffix("h264rgb") == ".mkv"
     assert encoder_suffix("h264:crf=10") == ".mp4"
     pool.encode(drawn(2), fps=24.0, path=tmp_path / "a.mp4", encoder="ffv1")
     assert (tmp_path / "a.mp4").read_bytes()[:4] == b"\x1a\x45\xdf\xa3"
@@ -83,7 +98,8 @@ def test_an_unknown_encoder_names_the_known() -> None:
 
 
 @pytest.mark.parametrize(
-    "encoder", ["h264:crf=52", "h264:crf=-1", "h264:crf", "h264:quality=3", "h264:preset=warp", "ffv1:level=1"]
+    "encoder",
+    ["h264:crf=52", "h264:crf=-1", "h264:crf", "h264:quality=3", "h264:preset=warp", "ffv1:level=1", "h264rgb:qp=1"],
 )
 def test_a_wrong_option_is_refused(encoder: str) -> None:
     with pytest.raises(ConfigError, match="`encoder` got"):
@@ -114,7 +130,7 @@ def test_a_folder_that_does_not_exist_is_an_os_error(pool: DecoderPool, tmp_path
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("encoder", ["ffv1", "h264:crf=10"])
+@pytest.mark.parametrize("encoder", ["ffv1", "h264rgb", "h264:crf=10"])
 def test_a_full_disk_is_an_os_error_and_the_next_clip_is_written(
     encoder: str, pool: DecoderPool, tmp_path: Path
 ) -> None:

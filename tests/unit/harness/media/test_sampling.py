@@ -30,6 +30,12 @@ def test_no_frames_give_no_indices() -> None:
     assert indices("uniform", 0, count=8) == []
 
 
+def test_the_clip_of_the_reward_is_24_of_the_first_144_frames() -> None:
+    assert indices("reward", 5) == [0, 1, 2, 3, 4]
+    assert indices("reward", 49) == list(range(0, 48, 2))
+    assert indices("reward", 400) == list(range(0, 144, 6))
+
+
 def test_middle_gives_the_example_of_vbench() -> None:
     assert indices("middle", 49, count=8) == [2, 8, 14, 20, 26, 32, 38, 45]
     assert indices("middle", 16, count=8) == [0, 2, 4, 6, 8, 10, 12, 14]

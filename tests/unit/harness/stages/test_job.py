@@ -105,14 +105,15 @@ def test_clusters_are_labels_where_there_are_any() -> None:
 
 def test_the_protocol_names_what_two_runs_must_share() -> None:
     declared = {**CLIPS, ("a", 0): replace(CLIPS["a", 0], fps=12.0)}
-    fields = make_job({"seeds": [1, 0]}, clips=declared).protocol_fields({"b/x", "a/y"})
+    fields = make_job({"seeds": [1, 0]}, clips=declared).protocol_fields({"b/x", "a/y"}, {"reference"})
     assert fields["suite"] == "small@1"
     assert (fields["seeds"], fields["samples_per_item"]) == ([0, 1], 2)
     assert isinstance(fields["items"], dict)
     assert fields["items"]["count"] == 2
     assert (fields["encoder"], fields["decode"]) == ("a/y+b/x", "reference")
     assert fields["frame_rate"] == "declared 12"
-    assert make_job().protocol_fields(set())["frame_rate"] == "native"
+    assert make_job().protocol_fields(set(), set())["frame_rate"] == "native"
+    assert (fields["reward_mode"], make_job().protocol_fields(set(), set())["reward_mode"]) == ("reference", None)
 
 
 class Picky:
