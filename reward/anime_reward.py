@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from anisora.harness.errors import ConfigError, UnknownNameError
+from anisora.reward.character_consistency import CharacterConsistency
 from anisora.reward.metric_reward import MetricReward
 from anisora.reward.mode import named, read_mode
 
@@ -22,6 +23,7 @@ DIMENSIONS: Final = (
 )
 """The six metrics, in the order of the authors' table."""
 _MOTION: Final = "visual_motion"
+_CHARACTER: Final = "character_consistency"
 
 MotionRole = Literal["reported", "higher", "lower"]
 """What becomes of the motion dimension in the total."""
@@ -49,6 +51,9 @@ class AnimeReward(MetricReward):
         mode: str = "reference",
         motion: MotionRole = "reported",
         dimensions: Sequence[str] | str = DIMENSIONS,
+        gallery: str = "",
+        detector: str = "grounding_dino",
+        tracker: str = "samurai",
         name: str = "anime-reward",
         features: "FeatureStore | None" = None,
     ) -> None:
@@ -59,11 +64,14 @@ class AnimeReward(MetricReward):
                 (docs/reward.md); told in the protocol.
             motion: ``reported``: beside the total. ``higher`` or ``lower``: in the total, with weight 1 or -1.
             dimensions: Names out of DIMENSIONS; one text may hold several, with + between them.
+            gallery: File of known characters, from ``anisora reward gallery build``; else ANISORA_GALLERY.
+            detector: What finds characters in the conditioning image; see ``CharacterConsistency``.
+            tracker: What follows them.
             name: What to call the reward in tables.
             features: The store to use, as for MetricReward.
 
         Raises:
-            ConfigError: There is no such mode or role, or nothing is left for the total.
+            ConfigError: There is no such mode or role, no gallery, or nothing is left for the total.
             UnknownNameError: There is no such dimension.
             WeightsMissing: Weight files are not there.
         """
@@ -74,9 +82,10 @@ class AnimeReward(MetricReward):
         for dimension in asked:
             if dimension not in DIMENSIONS:
                 raise UnknownNameError("dimension", dimension, DIMENSIONS)
+        spelled = {dimension: named(dimension, chosen) for dimension in DIMENSIONS}
+        spelled[_CHARACTER] = CharacterConsistency(gallery, chosen, detector, tracker).info.name
         weights = {
-            named(dimension, chosen): _MOTION_WEIGHTS.get(motion, 0.0) if dimension == _MOTION else 1.0
-            for dimension in asked
+            spelled[dimension]: _MOTION_WEIGHTS.get(motion, 0.0) if dimension == _MOTION else 1.0 for dimension in asked
         }
         weighted = {dimension: weight for dimension, weight in weights.items() if weight}
         if not weighted:

@@ -6,6 +6,7 @@ __all__ = ["CATALOG"]
 
 CATALOG: Final[dict[str, dict[str, str]]] = {
     "metrics": {
+        "character_consistency": "anisora.reward.character_consistency:CharacterConsistency",
         "fitted_head": "anisora.reward.fitted_head:FittedHead",
         "image_video_consistency": "anisora.reward.image_video_consistency:ImageVideoConsistency",
         "text_video_consistency": "anisora.reward.text_video_consistency:TextVideoConsistency",
@@ -14,6 +15,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "visual_smoothness": "anisora.reward.visual_smoothness:VisualSmoothness",
     },
     "extractors": {
+        "character_embeddings": "anisora.reward.extractors.character_embeddings:CharacterEmbeddings",
         "idefics2_appeal": "anisora.reward.extractors.idefics2_appeal:Idefics2Appeal",
         "idefics2_smooth": "anisora.reward.extractors.idefics2_smooth:Idefics2Smooth",
         "image_video_regressor": "anisora.reward.extractors.image_video_regressor:ImageVideoRegressor",

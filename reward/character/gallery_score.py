@@ -13,16 +13,14 @@ Reference: reward/character/BLIP/infer_retrieval_pretrain_v2.py.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anisora.harness.errors import ConfigError, DataError, MetricError, nearest
+from anisora.harness.errors import DataError, MetricError, nearest
+from anisora.reward.mode import Mode, read_mode
 
-__all__ = ["GalleryScore", "Mode", "gallery_score", "identities_of", "identity_probabilities"]
-
-Mode = Literal["reference", "corrected"]
+__all__ = ["GalleryScore", "gallery_score", "identities_of", "identity_probabilities"]
 
 FloatArray = NDArray[np.float64]
 
@@ -112,8 +110,7 @@ def gallery_score(
         DataError: The gallery has fewer than two identities, or ``corrected`` lacks expected names or gets one that the
             gallery does not know.
     """
-    if mode not in ("reference", "corrected"):
-        raise ConfigError(f"`mode` got {mode!r}; expected reference or corrected.")
+    read_mode(mode)
     probabilities = identity_probabilities(queries, gallery, names)
     identities = identities_of(names)
     if mode == "reference":

@@ -15,29 +15,28 @@ Reference: reward/character/BLIP/data/pretrain_IP_dataset.py, reward/character/s
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anisora.harness.errors import ConfigError, MetricError
+from anisora.harness.errors import MetricError
 from anisora.harness.types import Frames
 from anisora.reward.character.detection_image import detection_image
 from anisora.reward.character.mask_crop import CROPS_PER_OBJECT, CharacterCrops, character_crops, chosen_frames
+from anisora.reward.mode import Mode, read_mode
 
 __all__ = [
     "JPEG_QUALITY",
     "CharacterDetector",
     "CharacterTracker",
-    "Mode",
     "TrackedCharacters",
     "boxes_of",
+    "seen_too_rarely",
     "spread_frames",
     "through_jpeg",
     "tracked_characters",
 ]
-
-Mode = Literal["reference", "corrected"]
 
 JPEG_QUALITY: Final = 95
 """What OpenCV writes where nobody says another."""
@@ -67,6 +66,8 @@ class TrackedCharacters:
     """Those that are seen in enough frames; may be empty."""
     numbers: tuple[int, ...]
     """For each of them the number of its box, from 1."""
+    seen: tuple[int, ...]
+    """For each box the number of frames in which its character is seen."""
     dropped: tuple[str, ...]
     """Why the other boxes gave none, one sentence each."""
     reason: str | None
@@ -113,14 +114,13 @@ def tracked_characters(
         ConfigError: There is no such mode.
         MetricError: A shape is another, or the tracker's map does not fit the frames.
     """
-    if mode not in ("reference", "corrected"):
-        raise ConfigError(f"`mode` got {mode!r}; expected reference or corrected.")
+    read_mode(mode)
     places = np.asarray(boxes, np.float64).reshape(-1, 4) if np.size(boxes) == 0 else np.asarray(boxes, np.float64)
     if places.ndim != 2 or places.shape[1] != 4:
         raise MetricError(f"`boxes` has shape {places.shape}; expected (n, 4).")
     if len(places) == 0:
         return TrackedCharacters(
-            characters=(), numbers=(), dropped=(), reason="no character was found in the conditioning image"
+            characters=(), numbers=(), seen=(), dropped=(), reason="no character was found in the conditioning image"
         )
     labels = tracker.label_map(frames, places)
     if labels.shape != frames.shape[:3]:
@@ -130,12 +130,13 @@ def tracked_characters(
     jpegs: dict[int, Frames] = {}
     kept: list[tuple[int, CharacterCrops]] = []
     dropped: list[str] = []
+    counts: list[int] = []
     for number in range(1, len(places) + 1):
         visible = (labels == number).any(axis=(1, 2))
+        counts.append(int(visible.sum()))
         chosen = (chosen_frames if mode == "reference" else spread_frames)(visible, count)
         if chosen is None:
-            seen = int(visible.sum())
-            dropped.append(f"character {number} is seen in {seen} of {len(frames)} frames, fewer than {count}")
+            dropped.append(seen_too_rarely(number, counts[-1], len(frames), count))
             continue
         if mode == "reference":
             jpegs |= {index: through_jpeg(frames[index]) for index in chosen if index not in jpegs}
@@ -146,9 +147,15 @@ def tracked_characters(
     return TrackedCharacters(
         characters=tuple(crops for _, crops in kept),
         numbers=tuple(number for number, _ in kept),
+        seen=tuple(counts),
         dropped=tuple(dropped),
         reason=None if kept else "; ".join(dropped),
     )
+
+
+def seen_too_rarely(number: int, seen: int, total: int, count: int = CROPS_PER_OBJECT) -> str:
+    """Say why a character is left out."""
+    return f"character {number} is seen in {seen} of {total} frames, fewer than {count}"
 
 
 def spread_frames(visible: NDArray[np.bool_], count: int = CROPS_PER_OBJECT) -> list[int] | None:
