@@ -10,6 +10,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "manifest": "anisora.datasets.manifest:ManifestDataset",
     },
     "suites": {
+        "anisora-7": "anisora.datasets:suites/anisora-7.yaml",
         "demo": "anisora.datasets:suites/demo.yaml",
         "vbench-custom": "anisora.datasets:suites/vbench-custom.yaml",
         "vbench-i2v-8": "anisora.datasets:suites/vbench-i2v-8.yaml",

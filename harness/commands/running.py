@@ -73,8 +73,8 @@ def _finish(records: "Sequence[RunRecord]", folders: Sequence[Path], *, as_json:
 def evaluate(suite: str, videos: tuple[Path, ...], **parameters: Any) -> int:  # noqa: ANN401
     r"""Score videos that exist.
 
-    Suites without items of their own (custom, vbench-custom, vbench-i2v-8) take any clips; a manifest brings prompts,
-    images and labels.
+    Suites without items of their own (anisora-7, custom, vbench-custom, vbench-i2v-8) take any clips; a manifest brings
+    prompts, images and labels.
 
     \b
     anisora evaluate demo --videos outputs/v2 --model my-model

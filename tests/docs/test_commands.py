@@ -185,6 +185,7 @@ PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "docs/published.md": empty,
     "docs/report.md": None,
     "docs/reward-heads.md": prepare_rated_clips,
+    "docs/reward.md": empty,
     "docs/submissions.md": None,
     "docs/suites/demo.md": empty,
     "docs/weights.md": prepare_weights,
