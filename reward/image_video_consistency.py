@@ -17,8 +17,8 @@ class ImageVideoConsistency:
         """Choose how the image is prepared.
 
         Args:
-            mode: ``reference`` squashes the whole image to a square; ``corrected`` first cuts its centre to the shape
-                of the clip.
+            mode: ``reference`` squashes the whole image to a square and looks at the first 144 frames; ``corrected``
+                first cuts the image's centre to the shape of the clip, and looks at all of the clip.
 
         Raises:
             ConfigError: There is no such mode.

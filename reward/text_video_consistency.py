@@ -16,7 +16,8 @@ class TextVideoConsistency:
         """Choose how much of the prompt is read.
 
         Args:
-            mode: ``reference`` reads 28 word-pieces; ``corrected`` the whole prompt, up to 510.
+            mode: ``reference`` reads 28 word-pieces and looks at the first 144 frames; ``corrected`` reads the whole
+                prompt, up to 510 of them, and looks at all of the clip.
 
         Raises:
             ConfigError: There is no such mode.

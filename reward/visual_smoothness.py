@@ -12,7 +12,8 @@ class VisualSmoothness(JudgedScore):
         """Choose the head.
 
         Args:
-            mode: ``reference``, in bfloat16 and rounded as released, or ``corrected``, in float32.
+            mode: ``reference``, in bfloat16 and rounded as released, of the first 144 frames, or ``corrected``, in
+                float32, of the whole clip.
 
         Raises:
             ConfigError: It is neither.

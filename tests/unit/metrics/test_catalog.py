@@ -31,7 +31,8 @@ def test_every_metric_has_a_page_that_says_what_its_info_says(name: str) -> None
     assert facts["unit"] == (info.unit or "none")
     assert facts["range"] == " to ".join(format(bound, "g") for bound in info.value_range)
     assert facts["needs"] == (", ".join(sorted(info.needs)) or "nothing but the clip")
-    assert facts["extractor"] == ", ".join(f"`{request.extractor}`" for request in info.requests)
+    extractors = ", ".join(f"`{request.extractor}`" for request in info.requests)
+    assert facts["extractor"] == (extractors or "that of the head")
     for section in ("## What it measures", "## Formula", "## Left unscored", "## Known limits"):
         assert section in page, f"docs/metrics/{name}.md lacks {section!r}"
 
