@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -25,7 +26,9 @@ __all__ = [
     "available_devices",
     "compute_device",
     "describe",
+    "empty_cache",
     "exact_float32",
+    "free_memory",
     "resolve",
     "resolve_dtype",
     "seed_everything",
@@ -205,6 +208,52 @@ def exact_float32() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
+
+
+def free_memory(device: Device) -> int | None:
+    """Return how many bytes a device has free, for the CPU those that this process may still take; None if unknown.
+
+    A limit of the control group that the process runs in counts like the machine's.
+    """
+    if device.kind == "cpu":
+        known = [size for size in (_free_of_machine(), _free_of_group()) if size is not None]
+        return min(known, default=None)
+    torch = _torch()
+    backend = None if torch is None else torch.cuda if device.kind == "cuda" else _npu(torch)
+    return None if backend is None else int(backend.mem_get_info(device.index)[0])
+
+
+def empty_cache() -> None:
+    """Give the memory that torch keeps for tensors that are gone back to cuda and npu; nothing is started for it."""
+    torch = sys.modules.get("torch")
+    for backend in () if torch is None else (torch.cuda, getattr(torch, "npu", None)):
+        if backend is not None and backend.is_initialized():
+            backend.empty_cache()
+
+
+def _free_of_machine(file: Path = Path("/proc/meminfo")) -> int | None:
+    """Return what Linux says is available, without swapping."""
+    for line in _lines(file):
+        name, _, size = line.partition(":")
+        if name == "MemAvailable":
+            return int(size.split()[0]) * 1024  # "kB" there is 1024 bytes
+    return None
+
+
+def _free_of_group(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return what is left of the limit of a container; files that are only cached count as free."""
+    limit, used = (_lines(folder / name)[:1] for name in ("memory.max", "memory.current"))
+    if not limit or not used or not limit[0].isdecimal():  # "max" is no limit
+        return None
+    cached = [int(line.split()[1]) for line in _lines(folder / "memory.stat") if line.startswith("inactive_file ")]
+    return max(0, int(limit[0]) - int(used[0]) + sum(cached))
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
 
 
 def seed_everything(seed: int) -> None:

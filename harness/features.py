@@ -95,6 +95,20 @@ class FeatureStore:
         """Close the decoder pool."""
         self.pool.close()
 
+    def part(self, requests: Collection[FeatureRequest]) -> "FeatureStore":
+        """Return a store for a part of the plan: with this one's decoder and cache, and a memory of its own.
+
+        Its extractors go when it goes, but for those that were handed in. Leaving it as a context closes the decoder.
+        """
+        return FeatureStore(
+            pool=self.pool,
+            requests=requests,
+            cache=self._cache,
+            weights=self._weights,
+            extractors={name: self._extractors[name] for name in self._given},
+            remembered_clips=self._remembered,
+        )
+
     @property
     def counters(self) -> Counters:
         """The work done so far."""

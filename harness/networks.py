@@ -4,18 +4,20 @@ A network is a module of a well-kept library or of ``metrics/networks``. It is b
 is drawn only to be overwritten, and its tensors come from ``weights.load_weights`` under a strict key map.
 """
 
+import gc
+import math
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from anisora.harness.device import Dtype, compute_device, exact_float32, torch_dtype
+from anisora.harness.device import Dtype, compute_device, empty_cache, exact_float32, torch_dtype
 from anisora.harness.weights import Tensors, load_weights, match_keys, untrained_seed, weight_folders
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["filled", "inference", "shapes_of", "shared_network", "without_numbers"]
+__all__ = ["filled", "inference", "parameters_of", "release_networks", "shapes_of", "shared_network", "without_numbers"]
 
 _networks: dict[tuple[object, ...], Any] = {}
 _lock = threading.Lock()
@@ -43,6 +45,11 @@ def without_numbers() -> "Iterator[None]":
 def shapes_of(module: "torch.nn.Module") -> dict[str, tuple[int, ...]]:
     """Return {key: shape} of a module's state."""
     return {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
+
+
+def parameters_of(module: "torch.nn.Module") -> int:
+    """Return how many numbers are in a module's state."""
+    return sum(math.prod(shape) for shape in shapes_of(module).values())
 
 
 def filled(
@@ -108,8 +115,29 @@ def shared_network(name: str, build: Callable[[], Any], weights: Sequence[str]) 
         weights: Entries of the ledger that fill it; other folders of files, or another untrained seed, make another
             network. The files are not hashed here: this is asked for every batch, and reading them does it once.
     """
-    key = (name, tuple(weights), untrained_seed(), tuple(weight_folders()), str(compute_device()))
+    key = (name, tuple(weights), *_surroundings())
     with _lock:
         if key not in _networks:
             _networks[key] = build()
         return _networks[key]
+
+
+def release_networks(keep: Collection[str] = ()) -> None:
+    """Forget the networks of this process and give their memory back; whoever asks for one again makes it again.
+
+    Args:
+        keep: Entries of the ledger; networks that are filled by these alone, for this device, stay.
+    """
+    stay = _surroundings()
+    with _lock:
+        gone = [key for key in _networks if key[2:] != stay or not set(cast("tuple[str, ...]", key[1])) <= set(keep)]
+        for key in gone:
+            del _networks[key]
+    if gone:
+        gc.collect()  # modules are cycles
+        empty_cache()
+
+
+def _surroundings() -> tuple[object, ...]:
+    """Return what else a network depends on."""
+    return untrained_seed(), tuple(weight_folders()), str(compute_device())

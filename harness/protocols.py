@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from anisora.harness.device import Dtype
 from anisora.harness.types import (
     Clip,
     Condition,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Batch",
+    "CountedNetworks",
     "Dataset",
     "Direction",
     "ExtractorInfo",
@@ -87,6 +89,8 @@ class ExtractorInfo:
     """The distributions of that extra without which it cannot run."""
     frame_size: tuple[int, int] | None = None
     """(height, width) to which frames are resized, by area, before they are kept; only where ``window`` is 0."""
+    dtype: Dtype = "float32"
+    """Number format of its network's tensors on the device."""
     copied_per_worker: bool = False
     """Small enough, and on the CPU, that each worker has a copy; other networks take one caller at a time."""
     summary: str = ""
@@ -140,6 +144,15 @@ class SelfChecking(Protocol):
         Raises:
             MetricError: It found something else.
         """
+        ...
+
+
+@runtime_checkable
+class CountedNetworks(Protocol):
+    """An extractor that knows how large its networks are before they are loaded."""
+
+    def parameters(self) -> Mapping[str, int]:
+        """Return {ledger name: numbers in the tensors}, counted from shapes alone."""
         ...
 
 
@@ -335,6 +348,10 @@ class RewardBatch:
     seconds: float
     scores: tuple[Mapping[str, Score], ...] = ()
     """The metrics' own rows, one mapping per video, as a run folder would hold them."""
+    failed: tuple[frozenset[str], ...] = ()
+    """One set per video: the metrics that failed. Others without a value do not apply to the video."""
+    decodes: int = 0
+    """Clips decoded for the batch; a clip counts again for each pass of ``resident="one"``."""
 
 
 class RewardModel(Protocol):

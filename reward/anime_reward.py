@@ -56,6 +56,7 @@ class AnimeReward(MetricReward):
         tracker: str = "samurai",
         name: str = "anime-reward",
         features: "FeatureStore | None" = None,
+        resident: str = "all",
     ) -> None:
         """Choose what is computed; nothing is decoded or loaded yet.
 
@@ -69,9 +70,10 @@ class AnimeReward(MetricReward):
             tracker: What follows them.
             name: What to call the reward in tables.
             features: The store to use, as for MetricReward.
+            resident: ``one`` or ``all``, as for MetricReward: two of the networks take 16.5 GB each.
 
         Raises:
-            ConfigError: There is no such mode or role, no gallery, or nothing is left for the total.
+            ConfigError: There is no such mode, role or policy, no gallery, or nothing is left for the total.
             UnknownNameError: There is no such dimension.
             WeightsMissing: Weight files are not there.
         """
@@ -98,4 +100,5 @@ class AnimeReward(MetricReward):
             reported=[dimension for dimension in weights if dimension not in weighted],
             name=name,
             features=features,
+            resident=resident,
         )

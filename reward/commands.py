@@ -6,18 +6,19 @@ from anisora.harness.commands.groups import CommandGroup
 from anisora.reward.agree_command import agree
 from anisora.reward.fit_command import fit
 from anisora.reward.gallery_command import gallery
+from anisora.reward.score_command import score
 
 __all__ = ["reward"]
 
 
 @click.group(cls=CommandGroup)
 def reward() -> None:
-    r"""Rewards: agreement with people, heads fitted on their ratings, galleries of known characters.
+    r"""Rewards: scores of clips, agreement with people, heads fitted on ratings, galleries of characters.
 
     \b
     anisora reward agree --published
     """
 
 
-for _command in (agree, fit, gallery):
+for _command in (agree, fit, gallery, score):
     reward.add_command(_command)

@@ -96,7 +96,7 @@ def fit(
     from anisora.harness.errors import ConfigError
     from anisora.harness.weights import cache_folder
     from anisora.reward.fit_head_of_clips import FitRequest, fit_head_of_clips
-    from anisora.reward.head_fitting import FitOptions
+    from anisora.reward.head_problems import FitOptions
     from anisora.reward.rated_clips import clips_of_runs, clips_of_videos
     from anisora.reward.ratings import parse_scale, read_judgements
 
@@ -128,6 +128,8 @@ def fit(
     elif not quiet:
         card = (out / "model_card.md").read_text(encoding="utf-8")
         click.echo(card.partition("## How good it is\n")[2].partition("\n\n")[0])
+        if not result.fit.steps:
+            click.echo("No step made the validation part better: the head says the same of every clip.", err=True)
         click.echo(f"Wrote {out}. Score with: anisora evaluate custom --videos DIR --metrics fitted_head:path={out}")
 
 

@@ -23,8 +23,9 @@ from anisora.harness.types import Generation
 from anisora.harness.weights import digests_of, entry_of
 from anisora.reward.clip_features import POOLING, clip_vector, feature_requests
 from anisora.reward.head_card import model_card, quality_data
-from anisora.reward.head_fitting import PARTS, FitOptions, HeadFit, Pair, fit_head
+from anisora.reward.head_fitting import HeadFit, fit_head
 from anisora.reward.head_folder import ExtractorUsed, HeadConfig, write_head
+from anisora.reward.head_problems import PARTS, FitOptions, Pair
 from anisora.reward.rated_clips import GroupBy, first_frame_digest, groups_of, judged_clips
 from anisora.reward.ratings import ClipKey, Judgements
 

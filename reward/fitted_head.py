@@ -112,10 +112,10 @@ def _licence(config: HeadConfig) -> str:
     return f"features: {', '.join(licences) or 'Apache-2.0'}; the head: that of its ratings"
 
 
-def fitted_head_reward(path: str) -> MetricReward:
+def fitted_head_reward(path: str, *, resident: str = "all") -> MetricReward:
     """Return a fitted head as a reward; ``anisora.reward("fitted_head:path=DIR")``.
 
     Raises:
         ConfigError: The folder is none, was altered, or its extractor is another one here.
     """
-    return MetricReward([f"fitted_head:path={path}"], name="fitted_head")
+    return MetricReward([f"fitted_head:path={path}"], name="fitted_head", resident=resident)

@@ -1,13 +1,19 @@
 """The model card of a fitted head: what it is, what it was fitted on, how good it is and where it ends."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from anisora.harness.statistics.agreement_bootstrap import AgreementInterval
-from anisora.reward.head_fitting import HeadFit, PairQuality, PartQuality
+from anisora.reward.head_fitting import HeadFit
 from anisora.reward.head_folder import HeadConfig
+from anisora.reward.head_problems import PairQuality, PartQuality
 
 __all__ = ["model_card", "quality_data"]
+
+_CONSTANT: Final = (
+    "* **No step made the validation part better: the head says the same of every clip.** The features tell nothing of "
+    "these judgements, or there are too few of them."
+)
 
 
 def quality_data(quality: PartQuality) -> dict[str, Any]:
@@ -68,6 +74,7 @@ def model_card(config: HeadConfig, fit: HeadFit, *, command: str) -> str:
         "## How",
         f"* Ridge {config.fit['ridge']:g}, L-BFGS; the head of step {fit.steps} was kept, that of the lowest loss on "
         f"the validation part{' (stopped early)' if fit.stopped_early else ''}.",
+        *([] if fit.steps else [_CONSTANT]),
         f"* A tie is a difference of at most {fit.tie_threshold:.4g}, fitted to the validation part."
         + ("" if fit.tie_parameter is None else f" Davidson's nu {fit.tie_parameter:.4g}."),
         "",

@@ -6,19 +6,20 @@ score of a frame tensor is, bit for bit, the score of a lossless file of those f
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anisora.harness.errors import AnisoraError, ConfigError, DataError
+from anisora.harness.networks import release_networks
 from anisora.harness.protocols import Direction, RewardBatch, RewardInfo, RewardModel
 from anisora.harness.record import digest_of
 from anisora.harness.registry import Spec, registry
-from anisora.harness.types import Clip, Condition, FrameArray, Frames, Generation, Sample, Score, VideoSource
+from anisora.harness.residency import NetworkGroup, network_groups, read_resident
+from anisora.harness.types import Clip, Condition, Generation, Sample, Score
+from anisora.reward.reward_inputs import as_numpy, check_length, converter, video_sources
 
 if TYPE_CHECKING:
     from anisora.harness.features import FeatureStore
@@ -48,6 +49,7 @@ class MetricReward:
         reported: Sequence[str] = (),
         name: str = "metric_reward",
         features: "FeatureStore | None" = None,
+        resident: str = "all",
     ) -> None:
         """Make the metrics and settle their weights; nothing is decoded or loaded yet.
 
@@ -57,11 +59,14 @@ class MetricReward:
             reported: Names of metrics that are computed and told beside the others, and do not enter the total.
             name: What to call the reward in tables.
             features: The store to use; None makes one with its own decoder, closed with the reward.
+            resident: ``all``: networks stay once they are loaded. ``one``: metrics are computed one group of networks
+                after the other over all videos of a batch, and the networks of a group are released before those of
+                the next are loaded; each group decodes the videos again. No number depends on it.
 
         Raises:
             UnknownNameError: A metric is not registered.
-            ConfigError: No metric, a weight of zero or not finite, a ``reference`` metric without a weight, or a
-                metric that is both weighted and only reported.
+            ConfigError: No metric, a weight of zero or not finite, a ``reference`` metric without a weight, a metric
+                that is both weighted and only reported, or no such policy.
             WeightsMissing: Weight files of an extractor are not there.
         """
         from anisora.harness.stages.plan import plan_metrics
@@ -71,6 +76,7 @@ class MetricReward:
             raise ConfigError(f"`metrics` got {metrics!r}; expected at least one metric name, such as ['psnr'].")
         if twice := sorted(set(asked) & set(reported)):
             raise ConfigError(f"`reported` got {', '.join(twice)}, which `metrics` weighs; name it in one of them.")
+        self._resident = read_resident(resident)
         self._plan = plan_metrics([*asked, *reported], [], leave_out=False)
         self._weights = {
             metric: _weight(metric, self._plan.metrics[metric].info.direction, weight)
@@ -79,6 +85,7 @@ class MetricReward:
         self._name = name
         self._features = features
         self._owns_features = features is None
+        self._groups = network_groups(self._plan.metrics)
 
     @property
     def info(self) -> RewardInfo:
@@ -90,6 +97,16 @@ class MetricReward:
             weights=tuple(self._weights.get(metric, 0.0) for metric in self._plan.metrics),
             fingerprint=fingerprint,
         )
+
+    @property
+    def groups(self) -> tuple[NetworkGroup, ...]:
+        """The metrics by the networks they need, in the order of ``resident="one"``."""
+        return self._groups
+
+    @property
+    def device(self) -> str:
+        """Where its networks run."""
+        return self._plan.device
 
     def __enter__(self) -> Self:
         """Use as a context manager; leaving ends the decoder processes."""
@@ -132,12 +149,11 @@ class MetricReward:
         Raises:
             DataError: The layout, the frame rate or the number of prompts, images or clips is wrong.
         """
-        started = time.perf_counter()
-        sources = _sources(videos, fps)
-        _check_length("prompts", prompts, len(sources))
-        _check_length("images", images, len(sources))
-        _check_length("ground_truth", ground_truth, len(sources))
-        rows: list[dict[str, Score]] = []
+        sources = video_sources(videos, fps)
+        check_length("prompts", prompts, len(sources))
+        check_length("images", images, len(sources))
+        check_length("ground_truth", ground_truth, len(sources))
+        items = []
         for index, source in enumerate(sources):
             sample = Sample(
                 id=str(index),
@@ -145,39 +161,80 @@ class MetricReward:
                 condition=images[index] if images else Condition(),
                 ground_truth=ground_truth[index] if ground_truth else None,
             )
-            rows.append(self._score(Generation(sample=sample, clip=source, model=self._name), float(fps)))
+            items.append(Generation(sample=sample, clip=source, model=self._name))
+        return self._batch(items, float(fps), converter(videos))
+
+    def score_items(self, items: Sequence[Generation]) -> RewardBatch:
+        """Score clips of items, each at the frame rate of its own.
+
+        Returns:
+            As of a call with paths.
+        """
+        return self._batch(items, None, lambda array: array)
+
+    def _batch(self, items: Sequence[Generation], fps: float | None, convert: Callable[[Any], Any]) -> RewardBatch:
+        started = time.perf_counter()
+        pool = self._store().pool
+        decodes = pool.decodes
+        rows, failed = self._rows(items, fps)
         dimensions = {
             metric: np.array([_number(row[metric].value) for row in rows], np.float64) for metric in self._plan.metrics
         }
         scale = sum(abs(weight) for weight in self._weights.values())
         total = np.sum([weight * dimensions[metric] for metric, weight in self._weights.items()], axis=0) / scale
-        convert = _converter(videos)
         return RewardBatch(
             total=convert(total.astype(np.float32)),
             dimensions={metric: convert(values.astype(np.float32)) for metric, values in dimensions.items()},
             valid=convert(np.isfinite(total)),
             seconds=time.perf_counter() - started,
             scores=tuple(rows),
+            failed=tuple(failed),
+            decodes=pool.decodes - decodes,
         )
 
-    def _score(self, item: Generation, fps: float) -> dict[str, Score]:
+    def _rows(
+        self, items: Sequence[Generation], fps: float | None
+    ) -> tuple[list[dict[str, Score]], list[frozenset[str]]]:
+        """Return the rows of each item, and which of its metrics failed."""
+        store = self._store()
+        names = tuple(self._plan.metrics)
+        if self._resident == "all":
+            found = [self._score(item, names, store, fps) for item in items]
+        else:
+            found = [({}, frozenset()) for _ in items]
+            for group in self._groups:
+                release_networks(keep=group.weights)  # those of the group before, whose extractors are gone
+                added = self._score_group(group, items, store, fps)
+                found = [(row | more, bad | worse) for (row, bad), (more, worse) in zip(found, added, strict=True)]
+        return [{name: row[name] for name in names} for row, _ in found], [bad for _, bad in found]
+
+    def _score_group(
+        self, group: NetworkGroup, items: Sequence[Generation], store: "FeatureStore", fps: float | None
+    ) -> list[tuple[dict[str, Score], frozenset[str]]]:
+        part = store.part(group.requests)
+        return [self._score(item, group.metrics, part, fps) for item in items]
+
+    def _score(
+        self, item: Generation, names: Sequence[str], store: "FeatureStore", fps: float | None
+    ) -> tuple[dict[str, Score], frozenset[str]]:
         from anisora.harness.stages.score import score_one
 
-        store = self._store()
         row: dict[str, Score] = {}
-        for name, metric in self._plan.metrics.items():
+        failed = set()
+        for name in names:
             try:
-                row[name] = score_one(metric, item, store)
+                row[name] = score_one(self._plan.metrics[name], item, store)
             except AnisoraError as error:  # one bad clip must not end a training step; it is invalid, and says why
                 row[name] = Score(sample_id=item.sample.id, seed=item.seed, value=None, note=str(error))
-        if any(score.value is not None for score in row.values()):
+                failed.add(name)
+        if fps is not None and any(score.value is not None for score in row.values()):
             own = store.stream(item).fps
             if abs(own - fps) > _FPS_TOLERANCE * fps:
                 video = item.clip.path if isinstance(item.clip, Clip) else item.sample.id
                 raise DataError(
                     f"`fps` got {fps:g}, but video `{video}` has {own:.3f}; expected the frame rate of the videos."
                 )
-        return row
+        return row, frozenset(failed)
 
     def _store(self) -> "FeatureStore":
         if self._features is None:
@@ -200,52 +257,6 @@ def _weight(metric: str, direction: Direction, weight: float | None) -> float:
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight) or weight == 0:
         raise ConfigError(f"Weight of `{metric}` got {weight!r}; expected a number other than 0, such as 1.0 or -0.5.")
     return float(weight)
-
-
-def _sources(videos: Any, fps: float) -> list[VideoSource]:  # noqa: ANN401 - see MetricReward.__call__
-    if isinstance(fps, bool) or not isinstance(fps, int | float) or not (math.isfinite(fps) and fps > 0):
-        raise DataError(f"`fps` got {fps!r}; expected the frame rate of the videos, a positive number.")
-    if isinstance(videos, str | Path):
-        raise DataError(f"`videos` got the single path {str(videos)!r}; expected a sequence of paths, or a tensor.")
-    if not hasattr(videos, "shape"):
-        return [_clip(path, float(fps)) for path in videos]
-    array = _as_numpy(videos)
-    if array.dtype != np.uint8 or array.ndim != 5 or array.shape[2] != 3:
-        raise DataError(f"`videos` got {array.dtype} of shape {tuple(array.shape)}; expected uint8 (B, T, 3, H, W).")
-    if 0 in array.shape[1:]:
-        raise DataError(f"`videos` got the empty shape {tuple(array.shape)}; expected uint8 (B, T, 3, H, W).")
-    channels_last: list[Frames] = [np.ascontiguousarray(video.transpose(0, 2, 3, 1)) for video in array]
-    return [FrameArray(frames=frames, fps=float(fps)) for frames in channels_last]
-
-
-def _clip(path: object, fps: float) -> Clip:
-    from anisora.harness.inputs.manifest import clip_at
-
-    if not isinstance(path, str | Path):
-        raise DataError(
-            f"`videos` got {type(path).__name__} {path!r}; expected paths, or one uint8 (B, T, 3, H, W) tensor."
-        )
-    # Only a folder of frames has no rate of its own; a file's is read from it, as evaluation does.
-    return clip_at(Path(path), fps if Path(path).is_dir() else None)
-
-
-def _as_numpy(videos: Any) -> NDArray[Any]:  # noqa: ANN401 - a torch tensor or an array
-    return np.asarray(videos.detach().cpu().numpy() if hasattr(videos, "detach") else videos)
-
-
-def _converter(videos: Any) -> Any:  # noqa: ANN401 - a function of an array
-    if not hasattr(videos, "detach"):
-        return lambda array: array
-    import torch
-
-    return lambda array: torch.from_numpy(array).to(videos.device)
-
-
-def _check_length(name: str, values: Sequence[object] | None, count: int) -> None:
-    if isinstance(values, str):
-        raise DataError(f"`{name}` got one text {values!r}; expected one for each of the {count} videos.")
-    if values is not None and len(values) != count:
-        raise DataError(f"`{name}` has {len(values)} entries for {count} videos; expected one for each.")
 
 
 def _number(value: float | None) -> float:
@@ -299,9 +310,9 @@ def as_scores(
     """
     from dataclasses import replace
 
-    totals = _as_numpy(batch.total)
-    _check_length("sample_ids", sample_ids, len(totals))
-    _check_length("seeds", seeds, len(totals))
+    totals = as_numpy(batch.total)
+    check_length("sample_ids", sample_ids, len(totals))
+    check_length("seeds", seeds, len(totals))
     keys = list(zip(sample_ids, seeds or [0] * len(totals), strict=True))
     rows = {
         metric: [

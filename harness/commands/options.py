@@ -24,6 +24,7 @@ __all__ = [
     "score_options",
     "split_numbers",
     "split_words",
+    "weight_options",
     "work_options",
 ]
 
@@ -168,8 +169,7 @@ metric_device = option(
 )
 """Of commands that make no clips; where clips are made, the model's device is that of the metrics, too."""
 
-feature_options = _stacked(
-    option("--cache", callback=_cache, metavar="DIR|off", help="Where features are kept between runs."),
+weight_options = _stacked(
     option(
         "--weights",
         callback=_weights,
@@ -179,6 +179,12 @@ feature_options = _stacked(
         help="Folder of weight files.",
     ),
     option("--untrained", callback=_untrained, expose_value=False, hidden=True, type=int),
+)
+"""What fills the networks."""
+
+feature_options = _stacked(
+    option("--cache", callback=_cache, metavar="DIR|off", help="Where features are kept between runs."),
+    weight_options,
     option(
         "--workers",
         type=click.IntRange(1, 64),

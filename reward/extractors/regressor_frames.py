@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anisora.harness.extras import require_extra
-from anisora.harness.networks import shared_network
+from anisora.harness.networks import parameters_of, shared_network
 from anisora.harness.protocols import Batch, ExtractorInfo
 from anisora.harness.types import Frames
 from anisora.metrics.extractors.actionclip import RECIPE
@@ -59,6 +59,11 @@ class RegressorFrames:
             distributions=DISTRIBUTIONS,
             summary=f"what each frame adds to the score of the {key}-video regressor of the anime reward",
         )
+
+    def parameters(self) -> dict[str, int]:
+        """Return {entry of the ledger: numbers in the network's tensors}."""
+        require_extra(self.info)
+        return {WEIGHTS[self._key]: parameters_of(ConsistencyRegressor.empty(self._key))}
 
     def extract(self, batch: Batch) -> dict[str, NDArray[Any]]:
         """Return ``logit`` (B,) float64."""

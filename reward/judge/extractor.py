@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from anisora.harness.errors import MetricError
 from anisora.harness.extras import require_extra
-from anisora.harness.networks import shared_network
+from anisora.harness.networks import parameters_of, shared_network
 from anisora.harness.protocols import Batch, ExtractorInfo
 from anisora.reward.judge.judge import Judge
 from anisora.reward.judge.pictures import PictureRecipe
 from anisora.reward.judge.prompt import WEIGHTS as PROMPT
 from anisora.reward.judge.remembered_pictures import RememberedPictures
 from anisora.reward.mode import read_mode
+from anisora.reward.networks.idefics2_regressor import BODY, Idefics2Regressor
 
 __all__ = ["DISTRIBUTIONS", "PICTURES", "JudgeExtractor"]
 
@@ -55,8 +56,14 @@ class JudgeExtractor:
             weights=(weights, PROMPT),
             extra="models",
             distributions=DISTRIBUTIONS,
+            dtype=BODY,
             summary=summary,
         )
+
+    def parameters(self) -> dict[str, int]:
+        """Return {entry of the ledger: numbers in the network's tensors}."""
+        require_extra(self.info)
+        return {self._weights: parameters_of(Idefics2Regressor.empty())}
 
     def extract(self, batch: Batch) -> dict[str, NDArray[Any]]:
         """Return ``logit`` (B,) float32, about 0..100.

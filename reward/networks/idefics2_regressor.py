@@ -17,8 +17,10 @@ from anisora.reward.networks.idefics2_sizes import RELEASED, Idefics2Sizes
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Idefics2Regressor", "kept_patches", "position_ids"]
+__all__ = ["BODY", "Idefics2Regressor", "kept_patches", "position_ids"]
 
+BODY: Final[Dtype] = "bfloat16"
+"""Number format of the release, on every device."""
 _PICTURES_AT_ONCE: Final = 2
 """In the tower; as in the release, so that memory does not grow with the clip."""
 
@@ -32,7 +34,7 @@ class Idefics2Regressor:
         *,
         state: Tensors | None = None,
         sizes: Idefics2Sizes = RELEASED,
-        dtype: Dtype = "bfloat16",
+        dtype: Dtype = BODY,
     ) -> None:
         """Make the network.
 

@@ -18,8 +18,8 @@ from anisora.harness.stages.plan import metric_names, plan_metrics
 from anisora.harness.types import Condition, FrameArray, Generation, Image, Sample
 from anisora.reward.clip_features import clip_vector, pooled
 from anisora.reward.fit_head_of_clips import FitRequest, FittedFolder, fit_head_of_clips
-from anisora.reward.head_fitting import FitOptions
 from anisora.reward.head_folder import read_head
+from anisora.reward.head_problems import FitOptions
 from anisora.reward.rated_clips import groups_of, judged_clips
 from anisora.reward.ratings import ClipKey, ClipRating, Judgements, Preference
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from anisora.harness.errors import DataError, MetricError
-from anisora.reward.head_fitting import FitOptions, Pair, fit_head, grouped_split
+from anisora.reward.head_fitting import fit_head, grouped_split
+from anisora.reward.head_problems import FitOptions, Pair
 
 OPTIONS = FitOptions(draws=1000)
 
@@ -113,6 +114,17 @@ def test_it_stops_where_validation_gets_worse() -> None:
     assert early.quality["train"].loss > 1e-4
     assert late.quality["validation"].loss <= early.quality["validation"].loss
     assert late.steps < 500
+
+
+def test_features_that_say_nothing_leave_a_head_that_says_the_same_of_all() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(40, 3)).astype(np.float32)
+    groups = [f"g{at // 2}" for at in range(40)]
+    parts = grouped_split(groups, seed=0)
+    ratings = [float(value if part == "train" else -value) for value, part in zip(features[:, 0], parts, strict=True)]
+    fit = fit_head(features, groups, ratings=[3 + value for value in ratings], options=OPTIONS)
+    assert fit.steps == 0
+    assert not fit.head.weight.any()
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
