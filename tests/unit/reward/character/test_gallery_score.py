@@ -110,7 +110,7 @@ def test_expected_names_are_needed_and_must_be_known() -> None:
         gallery_score(queries, gallery, NAMES, mode="corrected")
     with pytest.raises(DataError, match=r"names 'bele', which the gallery of 4 lacks\. Did you mean 'belle'"):
         gallery_score(queries, gallery, NAMES, mode="corrected", expected=["Bele"])
-    with pytest.raises(ConfigError, match="`mode` got 'strict'; expected reference or corrected"):
+    with pytest.raises(ConfigError, match="`mode` got 'strict'; expected one of reference, corrected"):
         gallery_score(queries, gallery, NAMES, mode="strict")  # type: ignore[arg-type]
 
 
