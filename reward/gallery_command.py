@@ -13,6 +13,7 @@ from anisora.harness.commands.options import metric_device, option
 from anisora.harness.errors import ConfigError
 
 if TYPE_CHECKING:
+    from anisora.reward.character.figure_cut import FigureCut
     from anisora.reward.character.gallery import Gallery
 
 __all__ = ["gallery"]
@@ -51,11 +52,33 @@ def gallery() -> None:
     metavar="FILE",
     help="Where the gallery is written (.safetensors); below the cache, named by its digest, by default.",
 )
+@option(
+    "--cut",
+    metavar="DETECTOR|FILE",
+    help="Pictures show more than the character: cut it out of the box that faces or grounding_dino finds, or that a "
+    "CSV file gives (path, left, top, right, bottom).",
+)
+@option(
+    "--tracker",
+    type=click.Choice(["samurai", "sam2", "box"]),
+    default="samurai",
+    show_default=True,
+    help="What outlines the character inside the box of --cut; as for the clips.",
+)
 @_embedder
 @option("--dry-run", is_flag=True, help="Say what would be embedded, and write nothing.")
 @metric_device
-def build(folder: Path, index: Path | None, out: Path | None, embedder: Path | None, *, dry_run: bool) -> None:
-    r"""Embed the pictures of DIR/<character>/*.png or .jpg.
+def build(
+    folder: Path,
+    index: Path | None,
+    out: Path | None,
+    cut: str | None,
+    tracker: str,
+    embedder: Path | None,
+    *,
+    dry_run: bool,
+) -> None:
+    r"""Embed the pictures of DIR/<character>/*.png or .jpg: crops on black, or with --cut whole images.
 
     What is built already is not computed again: pictures, weights and preprocessing decide, never names of files.
 
@@ -66,7 +89,7 @@ def build(folder: Path, index: Path | None, out: Path | None, embedder: Path | N
 
     from anisora.harness.media.decoder import DecoderPool
     from anisora.harness.weights import cache_folder
-    from anisora.reward.character.gallery import build_gallery, gallery_digest, save_gallery
+    from anisora.reward.character.gallery import build_gallery, gallery_digest, preprocess_of, save_gallery
     from anisora.reward.character.gallery_listing import crops_of_folders, crops_of_index
     from anisora.reward.character.gallery_score import identities_of
     from anisora.reward.networks.identity_embedder import IdentityEmbedder
@@ -78,7 +101,8 @@ def build(folder: Path, index: Path | None, out: Path | None, embedder: Path | N
         return
     _use(embedder)
     weights = _weights()
-    digest = gallery_digest(crops, weights=weights)
+    cutter = _cutter(cut, tracker) if cut else None
+    digest = gallery_digest(crops, weights=weights, preprocess=preprocess_of(cutter))
     path = out or cache_folder() / "galleries" / f"{digest}.safetensors"
     kept = _kept(path, named=out is not None)
     if kept is not None and kept.digest == digest:
@@ -90,9 +114,29 @@ def build(folder: Path, index: Path | None, out: Path | None, embedder: Path | N
     side = network.sizes.vision.image_size
     bar = click.progressbar(length=len(crops), label="pictures", file=sys.stderr, hidden=not sys.stderr.isatty())
     with DecoderPool() as pool, bar as shown:
-        made = build_gallery(folder, crops, network, reader=pool, weights=weights, side=side, told=shown.update)
+        made = build_gallery(
+            folder, crops, network, reader=pool, weights=weights, side=side, cut=cutter, told=shown.update
+        )
     save_gallery(made, path)
     click.echo(f"{path}: {_counts(made)}")
+
+
+def _cutter(cut: str, tracker: str) -> "FigureCut":
+    """Return what cuts characters out of pictures.
+
+    Raises:
+        ConfigError: The detector is neither known nor a file.
+        DataError: The file of boxes is not what it should be.
+    """
+    from anisora.reward.character.figure_cut import FigureCut, read_boxes
+    from anisora.reward.extractors.character_embeddings import box_finder, follower
+
+    if cut in ("faces", "grounding_dino"):
+        return FigureCut(box_finder(cut), follower(tracker), name=f"{cut}-{tracker}")
+    if not Path(cut).is_file():
+        raise ConfigError(f"`--cut` got {cut!r}; expected faces, grounding_dino or a CSV file of boxes.")
+    boxes = read_boxes(Path(cut))
+    return FigureCut(boxes, follower(tracker), name=f"boxes-{boxes.digest[:16]}-{tracker}")
 
 
 def _kept(path: Path, *, named: bool) -> "Gallery | None":

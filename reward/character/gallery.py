@@ -22,6 +22,7 @@ from anisora.harness.record import digest_of
 from anisora.harness.runfolder import sha256_of_file
 from anisora.harness.types import Frames
 from anisora.harness.weights import load_state_dict
+from anisora.reward.character.figure_cut import FigureCut
 from anisora.reward.character.gallery_score import identities_of
 from anisora.reward.character.mask_crop import RECIPES
 
@@ -36,6 +37,7 @@ __all__ = [
     "changed_crops",
     "gallery_digest",
     "load_gallery",
+    "preprocess_of",
     "save_gallery",
 ]
 
@@ -106,6 +108,7 @@ def build_gallery(
     reader: VideoReader,
     weights: str,
     side: int,
+    cut: FigureCut | None = None,
     told: Callable[[int], None] = lambda _: None,
 ) -> Gallery:
     """Embed the pictures of a gallery.
@@ -117,10 +120,11 @@ def build_gallery(
         reader: Opens the pictures.
         weights: Digest of the embedder's weights.
         side: Of the pictures that the embedder takes; pixels.
+        cut: Cuts the character out first, where pictures show more; None: they are crops already.
         told: Is told of each batch how many pictures it had.
 
     Raises:
-        DataError: Pictures cannot be read; the message counts them and names the first.
+        DataError: Pictures cannot be read, or cut; the message counts them and names the first.
     """
     import torch
 
@@ -131,19 +135,29 @@ def build_gallery(
         pictures = []
         for crop in batch:
             try:
-                pictures.append(_input(reader.read_image(folder / crop.path), side))
+                picture = reader.read_image(folder / crop.path)
+                pictures.append(_input(cut(crop.path, picture) if cut else picture, side))
             except VideoUnreadable as error:
                 unreadable.append(f"`{crop.path}` ({error.reason}: {error.detail.rstrip('.')})")
+            except DataError as error:
+                unreadable.append(str(error))
         # After the first that cannot be read the others are only looked at, so that all of them are named.
         if not unreadable:
             embedded.append(np.asarray(embed(torch.cat(pictures)).numpy(), np.float32))
         told(len(batch))
     if unreadable:
         raise DataError(
-            f"Gallery `{folder}` has {_counted(len(unreadable), 'picture')} that cannot be read: "
+            f"Gallery `{folder}` has {_counted(len(unreadable), 'picture')} that cannot be used: "
             f"{_some(unreadable)}. Replace or remove them."
         )
-    return Gallery(crops=tuple(crops), embeddings=np.concatenate(embedded), weights=weights, preprocess=PREPROCESS)
+    return Gallery(
+        crops=tuple(crops), embeddings=np.concatenate(embedded), weights=weights, preprocess=preprocess_of(cut)
+    )
+
+
+def preprocess_of(cut: FigureCut | None) -> str:
+    """Return how pictures reach the embedder, in words that are part of a gallery's digest."""
+    return PREPROCESS if cut is None else f"{cut.name}-{PREPROCESS}"
 
 
 def _input(image: Frames, side: int) -> "torch.Tensor":
@@ -200,7 +214,7 @@ def load_gallery(path: Path, *, weights: str | None = None) -> Gallery:
         or len(embeddings) != len(crops)
     ):
         raise DataError(f"Gallery `{path}` is damaged: its content is not that of its digests. Build it again.")
-    if gallery.preprocess != PREPROCESS:
+    if not gallery.preprocess.endswith(PREPROCESS):
         raise DataError(
             f"Gallery `{path}` was prepared as {gallery.preprocess!r}; expected {PREPROCESS!r}. Build it again."
         )

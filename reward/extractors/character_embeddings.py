@@ -30,7 +30,7 @@ from anisora.reward.networks.sam2_video import WEIGHTS as TRACKER
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["CharacterEmbeddings", "Detector", "Tracker", "read_choice"]
+__all__ = ["CharacterEmbeddings", "Detector", "Tracker", "box_finder", "follower", "read_choice"]
 
 Detector = Literal["grounding_dino", "faces"]
 """``grounding_dino``: what the text "character." names. ``faces``: figures around the faces that animeface finds."""
@@ -40,7 +40,6 @@ Tracker = Literal["samurai", "sam2", "box"]
 _FACES: Final = "animeface"
 _DETECTOR_WEIGHTS: Final[dict[Detector, tuple[str, ...]]] = {"grounding_dino": (DETECTOR,), "faces": (_FACES,)}
 _TRACKER_WEIGHTS: Final[dict[Tracker, tuple[str, ...]]] = {"samurai": (TRACKER,), "sam2": (TRACKER,), "box": ()}
-_SELECTIONS: Final[dict[Tracker, Literal["samurai", "plain"]]] = {"samurai": "samurai", "sam2": "plain"}
 
 
 def read_choice(name: str, value: str, known: tuple[str, ...]) -> None:
@@ -118,41 +117,57 @@ class CharacterEmbeddings:
         return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
 
     def _of_clip(self, frames: Frames, image: Frames) -> dict[str, NDArray[Any]]:
-        boxes = boxes_of(image, frames, self._box_finder())
+        boxes = boxes_of(image, frames, self._boxes or box_finder(self._detector))
         embedder = self._network or shared_network("identity_embedder", IdentityEmbedder, (EMBEDDER,))
         width = embedder.sizes.embedding
-        found = tracked_characters(frames, boxes, self._follower(), mode=self._mode) if len(boxes) else None
+        found = (
+            tracked_characters(frames, boxes, self._masks or follower(self._tracker), mode=self._mode)
+            if len(boxes)
+            else None
+        )
         kept = found.characters if found else ()
         embeddings = np.zeros((len(kept), CROPS_PER_OBJECT, width), np.float32)
         for place, character in enumerate(kept):
             embeddings[place] = embedder(_pixels(character.images, embedder.sizes.vision.image_size)).numpy()
         return {"boxes": boxes, "seen": _seen(found, len(boxes)), "embeddings": embeddings}
 
-    def _box_finder(self) -> CharacterDetector:
-        if self._boxes is not None:
-            return self._boxes
-        if self._detector == "faces":
-            from anisora.reward.character.face_boxes import FaceBoxes
 
-            made: CharacterDetector = shared_network("face_boxes", FaceBoxes, (_FACES,))
-            return made
-        from anisora.reward.networks.grounding_dino import GroundingDino
+def box_finder(detector: str) -> CharacterDetector:
+    """Return the detector of a name, loaded with its first picture or here.
 
-        network: CharacterDetector = shared_network("grounding_dino", GroundingDino, (DETECTOR,))
-        return network
+    Raises:
+        ConfigError: There is none.
+        WeightsMissing: Its weights are absent.
+    """
+    read_choice("detector", detector, get_args(Detector))
+    if detector == "faces":
+        from anisora.reward.character.face_boxes import FaceBoxes
 
-    def _follower(self) -> CharacterTracker:
-        if self._masks is not None:
-            return self._masks
-        if self._tracker == "box":
-            return BoxMasks()
-        from anisora.reward.networks.sam2_video import Sam2Video
+        made: CharacterDetector = shared_network("face_boxes", FaceBoxes, (_FACES,))
+        return made
+    from anisora.reward.networks.grounding_dino import GroundingDino
 
-        selection = _SELECTIONS[self._tracker]
-        network: CharacterTracker = shared_network(
-            f"sam2_video-{selection}", lambda: Sam2Video(selection=selection), (TRACKER,)
-        )
-        return network
+    network: CharacterDetector = shared_network("grounding_dino", GroundingDino, (DETECTOR,))
+    return network
+
+
+def follower(tracker: str) -> CharacterTracker:
+    """Return the tracker of a name.
+
+    Raises:
+        ConfigError: There is none.
+        WeightsMissing: Its weights are absent.
+    """
+    read_choice("tracker", tracker, get_args(Tracker))
+    if tracker == "box":
+        return BoxMasks()
+    from anisora.reward.networks.sam2_video import Sam2Video
+
+    selection: Literal["samurai", "plain"] = "samurai" if tracker == "samurai" else "plain"
+    network: CharacterTracker = shared_network(
+        f"sam2_video-{selection}", lambda: Sam2Video(selection=selection), (TRACKER,)
+    )
+    return network
 
 
 def _pixels(images: tuple[Frames, ...], side: int) -> "torch.Tensor":

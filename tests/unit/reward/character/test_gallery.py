@@ -187,7 +187,7 @@ def test_pictures_that_cannot_be_read_are_counted_and_named(folder, embedder) ->
     with pytest.raises(DataError) as caught:
         build(folder, embedder)
     message = str(caught.value)
-    assert "has 2 pictures that cannot be read: `Aoi/0.png` (not-a-video: " in message
+    assert "has 2 pictures that cannot be used: `Aoi/0.png` (not-a-video: " in message
     assert "`Yuki/2.png` (damaged: " in message
     assert message.endswith("Replace or remove them.")
     assert "\n" not in message
