@@ -18,7 +18,7 @@ __all__ = ["generate_clips"]
 
 _log = logging.getLogger(__name__)
 
-PREVIEW_ENCODER: Final = "h264:crf=18"
+PREVIEW_ENCODER: Final = "h264:crf=18,preset=veryfast"
 _DISK_TROUBLE: Final = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
 
 Key = tuple[str, int]
