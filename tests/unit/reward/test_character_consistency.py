@@ -15,7 +15,8 @@ from anisora.harness.features import FeatureStore
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.registry import registry
 from anisora.harness.render import Scene, render
-from anisora.harness.runfolder import sha256_of_file
+from anisora.harness.runfolder import ScoreRow, sha256_of_file
+from anisora.harness.stages.aggregate import aggregate
 from anisora.harness.stages.plan import plan_metrics
 from anisora.harness.stages.score import score_one
 from anisora.harness.statistics.clustered_mean import clustered_mean
@@ -146,6 +147,31 @@ def test_a_clip_without_a_figure_is_unscored_and_says_what_to_do(mode, gallery, 
     found = score(metric_of(gallery, mode), empty, store, tmp_path, named="kei")
     assert found.value is None
     assert found.note.startswith("no character was found in the conditioning image; ")
+
+
+def test_the_empty_clip_is_told_as_coverage(gallery, store, tmp_path) -> None:
+    metric = metric_of(gallery, "corrected")
+    clips = {"kei": drawn("kei"), "ren": drawn("ren"), "nobody": np.ascontiguousarray(drawn("kei")[:, :, :96])}
+    rows = []
+    for item, frames in clips.items():
+        found = score(metric, frames, store, tmp_path, named=item if item in LOOKS else "kei", item=item)
+        rows.append(
+            ScoreRow(
+                item_id=item,
+                seed=0,
+                cluster=item,
+                metric=metric.info.name,
+                metric_version=1,
+                value=found.value,
+                weight=found.weight,
+                status="unscored" if found.value is None else "ok",
+                note=found.note,
+                parts={},
+            )
+        )
+    (result,) = aggregate(rows, {metric.info.name: metric.info})
+    assert (result.scored, result.unscored, result.clusters) == (2, 1, 2)
+    assert result.value == pytest.approx(np.mean([row.value for row in rows[:2]]))
 
 
 def test_a_short_clip_and_a_stranger_are_unscored_with_the_reason(gallery, store, tmp_path) -> None:
