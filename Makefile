@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 GOLDEN ?= ../shared/golden
 KINDS ?=
 TARGETS ?=
+SLOW ?= slow
 N ?= 500
 TORCH_BACKEND ?= cpu
 FIND_LINKS = $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
@@ -51,8 +52,8 @@ demo: $(VENV)/.stamp-local ## score the built-in suite, print what its rows say 
 test: $(VENV)/.stamp-dev ## the fast tests
 	$(BIN)/pytest -n 2 -q
 
-test-slow: $(VENV)/.stamp-dev ## the slow tests alone
-	$(BIN)/pytest -n 2 -q --run-slow -m slow
+test-slow: $(VENV)/.stamp-dev ## the slow tests alone; without the long ones: make test-slow SLOW="slow and not long"
+	$(BIN)/pytest -n 2 -q --run-slow -m "$(SLOW)"
 
 coverage: $(VENV)/.stamp-dev ## the fast tests, with coverage
 	$(BIN)/pytest -n 2 -q --cov --cov-report=term-missing:skip-covered

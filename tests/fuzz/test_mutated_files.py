@@ -120,6 +120,7 @@ def outcome(pool: DecoderPool, path: Path) -> tuple[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_mutated_file_ends_well_or_as_a_named_error(
     tmp_path: Path, originals: dict[str, bytes], other: Path, tripwire: Tripwire
 ) -> None:

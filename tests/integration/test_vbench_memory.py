@@ -120,6 +120,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory held from Linux's /proc")
 @pytest.mark.parametrize("name", DIMENSIONS)
 def test_memory_is_bounded_and_does_not_grow_with_the_clip(name: str, clips: dict[str, Path]) -> None:

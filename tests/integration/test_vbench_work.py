@@ -21,7 +21,7 @@ from anisora.harness.stages.score import score_one
 from anisora.harness.types import Condition, FrameSampling, Generation, Image, Sample
 from anisora.metrics.extractors.clip_vit_b32 import ClipVitB32
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 pytest.importorskip("torch")
 pytest.importorskip("open_clip")

@@ -148,6 +148,7 @@ def test_an_unknown_name_is_refused(option: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parity
 def test_a_few_mistakes_break_their_cases() -> None:
     names = ("levels rounded, not cut", "ImageNet's mean and deviation", "256 levels")

@@ -90,6 +90,7 @@ def test_wrong_input_is_refused() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_interval_of_spearman_covers_the_truth_about_as_often_as_it_says() -> None:
     truth = spearman(*sample(999, groups=4000)[:2]).value
     assert truth is not None

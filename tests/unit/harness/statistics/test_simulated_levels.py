@@ -233,6 +233,7 @@ def every_coverage() -> dict[str, tuple[float, float]]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_intervals_hold_from_6_to_100_clusters_as_the_documentation_shows() -> None:
     found = every_coverage()
     for kind, (least, greatest) in found.items():
@@ -265,6 +266,7 @@ def test_bootstrap_intervals_cover_the_truth() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("correlation", CORRELATIONS)
 @pytest.mark.parametrize("clusters", [30, 50, 100])
 def test_bootstrap_intervals_hold_from_30_clusters(clusters: int, correlation: float) -> None:
@@ -311,6 +313,7 @@ def test_a_family_of_630_tests_rarely_errs() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("clusters", [15, 30, 77])
 def test_a_family_of_630_tests_errs_in_5_percent(clusters: int) -> None:
     assert family_wise_errors(clusters, 4000) <= 0.06
