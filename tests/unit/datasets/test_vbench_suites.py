@@ -144,6 +144,7 @@ def test_a_folder_leaves_out_what_needs_prompts_and_images_and_a_manifest_brings
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", SUITES)
 def test_every_column_of_the_suite_is_scored_on_own_clips(name: str, clips: Path, tmp_path: Path) -> None:
     pytest.importorskip("open_clip")
