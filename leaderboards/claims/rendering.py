@@ -1,0 +1,33 @@
+"""A report of claims as text and JSON."""
+
+import json
+from collections.abc import Sequence
+
+from anisora.leaderboards.claims.findings import Finding, Report
+from anisora.leaderboards.typeset import plain
+
+__all__ = ["render_claims"]
+
+
+def render_claims(report: Report, *, as_json: bool = False) -> str:
+    """Write a report, one line a finding: line of the file, kind, table, message."""
+    if as_json:
+        return json.dumps(report.as_json(), indent=1, ensure_ascii=False) + "\n"
+    lines = [
+        f"{report.file}: {len(report.tables)} of {report.found} tables checked, {len(report.flagged)} flagged, "
+        f"{len(report.unchecked)} listed"
+    ]
+    lines += [f"  {table.table}: {table.cells} cells against {table.origin}" for table in report.tables]
+    for title, findings in (("Flagged", report.flagged), ("Not checked", report.unchecked)):
+        if findings:
+            lines += ["", title, *_lines(findings)]
+    return "\n".join(plain(line) for line in lines) + "\n"
+
+
+def _lines(findings: Sequence[Finding]) -> list[str]:
+    places = [f"line {found.line}" if found.line else "" for found in findings]
+    first, second = max(map(len, places)), max(len(found.kind) for found in findings)
+    return [
+        f"  {place:<{first}}  {found.kind:<{second}}  {found.message}"
+        for place, found in zip(places, findings, strict=True)
+    ]
