@@ -18,7 +18,7 @@ from anisora.leaderboards.claims.orders import order_findings
 from anisora.leaderboards.claims.printed import read_number
 from anisora.leaderboards.claims.prose import claims_in
 
-__all__ = ["SUFFIXES", "check_claims", "check_document", "read_document"]
+__all__ = ["SUFFIXES", "check_claims", "check_document", "parsed", "read_document"]
 
 SUFFIXES: Final = {
     ".md": "markdown",
@@ -64,9 +64,23 @@ def read_document(path: Path) -> Document:
         ) from error
     if "\0" in text:
         raise DataError(f"`{path}` is no text (it has zero bytes); expected a {form} file; name another file.")
+    return parsed(text, str(path))
+
+
+def parsed(text: str, name: str) -> Document:
+    """Return the tables and sentences of a text.
+
+    Args:
+        text: Of the whole file.
+        name: Of the file; its suffix is one of SUFFIXES.
+
+    Raises:
+        DataError: A CSV file is no table.
+    """
+    form = SUFFIXES[Path(name).suffix.lower()]
     if form == "markdown":
         return read_markdown(text)
-    return read_latex(text) if form == "latex" else read_csv(text, str(path))
+    return read_latex(text) if form == "latex" else read_csv(text, name)
 
 
 def check_claims(path: Path, known: Sequence[ExpectedTable], left_out: Sequence[str] = ()) -> Report:

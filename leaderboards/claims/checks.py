@@ -148,7 +148,9 @@ def _bold_of_column(match: MatchedTable, at: int, rows: list[int]) -> Iterator[F
             yield cell_finding(match, "bold", row, at, message, expected="bold")
     marked = next((row for row in leaders if match.cell(row, at).bold), None)
     if marked is not None:
-        yield from _noise(match, at, marked, [row for row in rivals if not match.cell(row, at).bold])
+        yield from _noise(
+            match, at, marked, [row for row in rivals if row not in leaders and not match.cell(row, at).bold]
+        )
 
 
 def _noise(match: MatchedTable, at: int, best: int, others: list[int]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from anisora.harness.errors import DataError
 from anisora.leaderboards.claims.document import BOLD_OFF, BOLD_ON, Document, ReadCell, ReadRow, ReadTable, cell_of
+from anisora.leaderboards.footnotes import TIED
 
 __all__ = ["read_csv"]
 
@@ -96,6 +97,7 @@ def _of_suite(number: int, lines: Sequence[tuple[int, Mapping[str, str]]], capti
         model, metric = cell_of(_marked(given.get("model", ""))).text, given.get("metric", "")
         key = given.get("run_id") or model
         text = given.get("printed", given.get("value", "")) or "-"
+        text += TIED if given.get("tied", "").strip().lower() == "true" else ""
         cell = ReadCell(cell_of(_marked(text)).text, given.get("best", "").strip().lower() == "true")
         mine = next((cells for _, name, cells in reversed(rows) if name == key), None)
         if mine is None or metric in mine:

@@ -119,10 +119,7 @@ def _matched(table: ReadTable, expected: ExpectedTable) -> MatchedTable | None:
         return None
     rows = rows_by_place[name_at]
     raw = [tuple(read_number(cell.text) for cell in row.cells) for row in table.rows]
-    factors = {
-        at: column.scale if table.natural else _factor(column, rows, [numbers[at] for numbers in raw])
-        for at, column in columns.items()
-    }
+    factors = {at: _factor(column, rows, [numbers[at] for numbers in raw]) for at, column in columns.items()}
     if not any(numbers[at] for row, numbers in zip(rows, raw, strict=True) if row is not None for at in columns):
         return None
     return MatchedTable(
@@ -132,7 +129,15 @@ def _matched(table: ReadTable, expected: ExpectedTable) -> MatchedTable | None:
         columns=columns,
         rows=rows,
         numbers=tuple(
-            tuple(_times(number, factors.get(at, Decimal(1))) for at, number in enumerate(numbers)) for numbers in raw
+            tuple(
+                None
+                if number is None
+                else _from_natural(number, columns[at].scale)
+                if table.natural and at in columns
+                else _scaled(number, factors.get(at, Decimal(1)))
+                for at, number in enumerate(numbers)
+            )
+            for numbers in raw
         ),
     )
 
@@ -154,8 +159,9 @@ def _factor(
     return Decimal(1)
 
 
-def _times(number: PrintedNumber | None, factor: Decimal) -> PrintedNumber | None:
-    return None if number is None else _scaled(number, factor)
+def _from_natural(number: PrintedNumber, scale: Decimal) -> PrintedNumber:
+    """Return a number in printed units, multiplied as floats: so are the values that it is compared with."""
+    return PrintedNumber(Decimal(float(number.value) * float(scale)), number.unit * scale)
 
 
 def _scaled(number: PrintedNumber, factor: Decimal) -> PrintedNumber:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["name_key"]
@@ -12,6 +13,7 @@ _OWN: Final = re.compile(
 """What is said of a system and does not belong to its name: whose it is, how it was run, a citation."""
 
 
+@lru_cache(maxsize=4096)
 def name_key(text: str) -> str:
     """Return what two spellings of a name have in common.
 

@@ -83,8 +83,15 @@ def _merit(match: MatchedTable, row: int, claim: _Claim) -> Decimal | None:
 
 
 def _inversions(match: MatchedTable, claim: _Claim) -> Iterator[Finding]:
-    rows = [row for row in range(len(match.rows)) if match.is_rival(row) and match.numbers[row][claim.at]]
-    merits = [(row, merit) for row in rows if (merit := _merit(match, row, claim)) is not None]
+    merits = []
+    seen: set[str] = set()
+    for row, known in enumerate(match.rows):
+        merit = _merit(match, row, claim)
+        # A row that is printed again is told of as such.
+        if merit is not None and match.is_rival(row) and match.numbers[row][claim.at]:
+            if known is None or known.model not in seen:
+                merits.append((row, merit))
+            seen |= set() if known is None else {known.model}
     order = {"best": "best first", "up": "ascending", "down": "descending"}[claim.way]
     for (above, higher), (row, merit) in pairwise(merits):
         if merit > higher:

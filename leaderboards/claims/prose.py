@@ -18,8 +18,8 @@ _SIGNS: Final = {
         r"\b\d+(?:\.\d+)?\s*[x×]\s+(?:fast|small|cheap|better|more|less|speed)|\d\s*倍", re.IGNORECASE
     ),
     "a superlative": re.compile(
-        r"\b(?:best|strongest|fastest|highest|lowest|largest|leading|unmatched|unrivall?ed|ultimate|first ever|"
-        r"state[- ]of[- ]the[- ]art|sota|most (?:powerful|advanced|accurate|capable|efficient)|lossless)\b|"
+        r"\b(?:best(?!-of)|strongest|fastest|highest|lowest|largest|leading|unmatched|unrivall?ed|ultimate|first ever|"
+        r"state[- ]of[- ]the[- ]art|sota|most (?:powerful|advanced|accurate|capable|efficient))\b|"
         r"最(?!后|近|终|新|初|低|少|小|多|大化)|SOTA|终极|首个|首创|领先|无损",
         re.IGNORECASE,
     ),
