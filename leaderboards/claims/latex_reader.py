@@ -28,6 +28,8 @@ _RULE: Final = re.compile(
 )
 _PREAMBLE: Final = re.compile(r"\\(?:documentclass|usepackage|newcommand|renewcommand|def|bibliography\w*)\b[^\n]*")
 _MULTICOLUMN: Final = re.compile(r"\s*\\multicolumn\s*\{\s*(\d{1,2})\s*\}")
+_ROW_ENDS: Final = re.compile(r"\\(?:\\\*?|tabularnewline(?![a-zA-Z]))")
+_OPTION: Final = re.compile(r"\s*\[[^\]]*\]")
 _WITH_WIDTH: Final = ("tabular*", "tabularx", "tabulary", "tabu")
 
 
@@ -131,12 +133,11 @@ def _rows(content: str) -> list[tuple[int, str]]:
     found, depth, start, at = [], 0, 0, 0
     while at < len(content):
         if content[at] == "\\":
-            name = re.match(r"\\(?:\\\*?|tabularnewline(?![a-zA-Z]))", content[at:])
+            name = _ROW_ENDS.match(content, at)
             if name is not None and depth == 0:
                 found.append((start, content[start:at]))
-                at += name.end()
-                option = re.match(r"\s*\[[^\]]*\]", content[at:])
-                at = start = at + (option.end() if option else 0)
+                option = _OPTION.match(content, name.end())
+                at = start = name.end() if option is None else option.end()
             else:
                 at += 2
             continue

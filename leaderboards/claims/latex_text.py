@@ -97,11 +97,13 @@ def marked_latex(text: str) -> str:
 
 
 def _read(text: str, pieces: list[tuple[str, bool]], *, bold: bool, depth: int) -> None:
-    at = 0
+    at, is_closed = 0, True
     while at < len(text):
         char = text[at]
         if char == "{":
-            found = argument_at(text, at)
+            # Behind a brace that nothing closes, braces group nothing.
+            found = argument_at(text, at) if is_closed else None
+            is_closed = found is not None
             inner, at = found if found is not None else ("", at + 1)
             if depth < _DEEPEST:
                 _read(inner, pieces, bold=bold, depth=depth + 1)

@@ -24,6 +24,7 @@ _DELIMITER: Final = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 _COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _HTML_TABLE: Final = re.compile(r"<table\b.*?(?:</table\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _BLOCK_START: Final = re.compile(r"\s*(#{1,6}\s|[-*+]\s|\d+[.)]\s|>|\[\^|-{3,}\s*$)")
+_PREFIX: Final = re.compile(r"^\s*(?:#{1,6}\s+|[-*+]\s+(?:\[[ xX]\]\s+)?|>\s?)")
 _ESCAPE: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
 _IMAGE: Final = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
@@ -157,7 +158,7 @@ def _blocks(lines: Sequence[str]) -> list[tuple[str, int]]:
             is_open = not line.lstrip().startswith("#")
         else:
             blocks[-1][0].append(line)
-    return [(_marked("\n".join(part)), number) for part, number in blocks]
+    return [(_marked(_PREFIX.sub("", "\n".join(part))), number) for part, number in blocks]
 
 
 def _marked(text: str) -> str:
@@ -169,6 +170,5 @@ def _marked(text: str) -> str:
     text = marked_html(text)
     text = _BOLD.sub(lambda match: f"{BOLD_ON}{match[1] or match[2]}{BOLD_OFF}", text)
     text = _ITALIC.sub(lambda match: match[1] or match[2], text)
-    text = re.sub(r"^\s*(?:#{1,6}\s+|[-*+]\s+(?:\[[ xX]\]\s+)?|>\s?)", "", text)
     text = re.sub(r"[\ue121-\ue17e]", lambda match: chr(ord(match[0]) - _HIDDEN), html.unescape(text))
     return text.replace("$", "")
