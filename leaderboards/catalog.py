@@ -15,6 +15,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "runs": "anisora.leaderboards.presentation:present_runs",
     },
     "commands": {
+        "claims": "anisora.leaderboards.claims.commands:claims",
         "compare": "anisora.leaderboards.commands:compare",
         "demo": "anisora.leaderboards.commands:demo",
         "leaderboard": "anisora.leaderboards.commands:leaderboard",

@@ -181,6 +181,7 @@ def run_line(command: str, folder: Path, cache: Path) -> str:
 PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "README.md": None,  # the prepared folder
     "docs/inputs.md": prepare_inputs,
+    "docs/claims.md": None,
     "docs/damages.md": empty,
     "docs/published.md": empty,
     "docs/report.md": None,

@@ -11,6 +11,7 @@ Help texts find in addition:
     leaderboard.duckdb               a copy of runs/demo/leaderboard.duckdb
     trained.pth                      a checkpoint of a training: tensors and options
     vbench_eval_results.json         a result file as VBench writes it
+    results.md, paper.tex            the published table of VBench, and the demo's table from its leaderboard
     characters/                      two pictures each of two characters, and gallery.safetensors, as if made of them
     ratings.csv, scores.csv          made-up ratings and scores of the clips in outputs/v2/
 
@@ -70,6 +71,7 @@ def add_named_run(folder: Path) -> None:
     shutil.copy(folder / "runs" / "demo" / "leaderboard.duckdb", folder)
     _write_checkpoint(folder)
     _write_gallery(folder)
+    _write_tables(folder)
     names = sorted(path.stem for path in (folder / "outputs" / "v2").iterdir())
     ratings = [f"{name},{1 + at % 5}" for at, name in enumerate(names)]
     scores = [f"{name},{0.9 - 0.01 * at}" for at, name in enumerate(names)]
@@ -78,6 +80,19 @@ def add_named_run(folder: Path) -> None:
     (folder / "scores.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     results = {"temporal_flickering": [0.95, [{"video_path": "a.mp4", "video_results": 0.95}]]}
     (folder / "vbench_eval_results.json").write_text(json.dumps(results), encoding="utf-8")
+
+
+def _write_tables(folder: Path) -> None:
+    """Write ``results.md`` and ``paper.tex``, in which there is nothing to flag."""
+    from anisora.leaderboards.commands import columns_of_suite, open_leaderboard
+    from anisora.leaderboards.published.rendering import render_published
+    from anisora.leaderboards.published.tables import published_table
+    from anisora.leaderboards.render import render
+
+    table = open_leaderboard(folder / "leaderboard.duckdb").build_table("demo", columns_of_suite("demo", None))
+    (folder / "paper.tex").write_text(render(table, "latex"), encoding="utf-8")
+    published = render_published(published_table("vbench-i2v-8"), "markdown")
+    (folder / "results.md").write_text(published, encoding="utf-8")
 
 
 def _write_gallery(folder: Path) -> None:
