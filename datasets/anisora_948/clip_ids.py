@@ -73,7 +73,7 @@ def read_clip_id(name: str) -> ClipId:
     action = known.by_key.get(label_key(label))
     if action is None:
         _check_unknown_label(name, body if style == NO_STYLE else label, known.styles)
-    return ClipId(style=style, raw_label=label, index=index, action=action and action.name)
+    return ClipId(style=style, raw_label=label, index=index, action=action.name if action else None)
 
 
 def _check_unknown_label(name: str, label: str, styles: tuple[str, ...]) -> None:

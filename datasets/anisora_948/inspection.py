@@ -152,10 +152,8 @@ class _Inspector:
         for label, count in self._inspection.unmapped().items():
             guess = nearest(label, known_actions().spellings)
             hint = f" (nearest: {guess!r})" if guess else ""
-            self._add(
-                "unknown-label",
-                f"{label!r} of {_counted(count, 'item')} is not on the list of labels{hint}; kept, unmapped",
-            )
+            items = _counted(count, "item")
+            self._add("unknown-label", f"{label!r} of {items} is not on the list of labels{hint}; kept, unmapped")
 
     def _hash_files(self) -> None:
         for path in (*self._files_of_ids(), *self._prompts.lists):
@@ -234,9 +232,13 @@ class _Inspector:
         for item in items:
             clip, image = clip_problem(item.clip), image_problem(item.image)
             if clip:
-                self._add("unreadable-clip", f"{self._shown(item.clip)} {clip}; expected a video", item.name)
+                self._add(
+                    "unreadable-clip", f"{self._shown(item.clip)}: {clip.rstrip('.')}; expected a video", item.name
+                )
             if image:
-                self._add("unreadable-image", f"{self._shown(item.image)} {image}; expected an image", item.name)
+                self._add(
+                    "unreadable-image", f"{self._shown(item.image)}: {image.rstrip('.')}; expected an image", item.name
+                )
             if not clip and not image:
                 readable.append(item)
         return readable

@@ -1,7 +1,8 @@
 """Lists of prompts as AniSora's own scripts read them: a line is ``prompt@@image[,image][&&position[,position]]``.
 
 The scripts differ: V2 splits at ``@@`` alone; V3 at ``&&`` first, which must be there; V3.2 at ``@@`` first, and ``&&``
-may be left out. The last way reads the lists of all three, so it is the one here. Several images need one position each.
+may be left out. The last way reads the lists of all three, so it is the one here. Several images need as many
+positions.
 """
 
 import re

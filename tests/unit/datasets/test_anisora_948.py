@@ -260,8 +260,8 @@ def test_every_kind_of_defect_is_named_and_the_other_items_are_kept(whole, tmp_p
         "wrong-line": "has 0 times '@@'; expected prompt@@image",
         "position-out-of-range": f"'{out_of_range}' has the position 1.5; expected 0 (first frame) to 1 (last)",
         "unreadable-text": "is no text in UTF-8; expected UTF-8 or GBK",
-        "unreadable-clip": f"`videos/{cut}.mp4` ends ",
-        "unreadable-image": f"`images/{broken}.png` has no header of PNG",
+        "unreadable-clip": f"`videos/{cut}.mp4`: it ends ",
+        "unreadable-image": f"`images/{broken}.png`: it has no header of PNG",
         "identical-files": f"'{same_image}' has the image of '{ids[1]}'",
         "missing-prompt": f"'{no_prompt}' has no prompt; expected a line prompt@@{no_prompt}.png",
         "item-count": "here are 949 items; expected 948",
@@ -270,7 +270,7 @@ def test_every_kind_of_defect_is_named_and_the_other_items_are_kept(whole, tmp_p
         assert any(words in message for message in found[kind]), (kind, found[kind])
     messages = [str(defect) for defect in inspection.defects]
     assert f"missing-prompt: '{undecodable}' has no prompt; expected a line prompt@@{undecodable}.png" in messages
-    assert f"unreadable-image: `images/{empty}.png` has 0 bytes; expected an image" in messages
+    assert f"unreadable-image: `images/{empty}.png`: the file is empty; expected an image" in messages
     assert any(line.startswith(f"identical-files: '{like}' has the clip of '{ids[0]}'") for line in messages)
     assert [defect.kind for defect in inspection.defects] == sorted(
         (defect.kind for defect in inspection.defects), key=DEFECT_KINDS.index
@@ -287,7 +287,7 @@ def test_every_kind_of_defect_is_named_and_the_other_items_are_kept(whole, tmp_p
     assert not out.exists()
     imported = import_anisora_948(folder, out)
     assert imported.summary[0].startswith("938 of 948 items in 51 labels")
-    assert imported.summary[-1].startswith("13 left out; 19 defects: wrong-id 1, unknown-style 1, ")
+    assert imported.summary[-1].startswith("13 left out; 18 defects: wrong-id 1, unknown-style 1, ")
     assert any(line.split() == ["1", "diao_yu", "(unmapped)"] for line in imported.summary)
     samples = {sample.id: sample for sample in load_samples(load_suite(str(imported.files[0])))}
     assert len(samples) == 938
@@ -301,7 +301,7 @@ def test_labels_with_too_few_or_too_many_clips_are_named(small):
     folder, ids = small, benchmark_ids(60)
     counts = [str(defect) for defect in inspect(folder).defects]
     assert "label-count: 'talk' has 1 clip; expected 10 or more" in counts
-    assert "label-count: 'fight' has 1 clip; expected 10 to 30" in counts
+    assert "label-count: 'fight' has 2 clips; expected 10 to 30" in counts
     assert "item-count: here are 60 items; expected 948" in counts
     assert len(counts) == 51
     lines = []
@@ -312,7 +312,7 @@ def test_labels_with_too_few_or_too_many_clips_are_named(small):
             (folder / kind / f"{name}.{suffix}").write_bytes(change(content, name))
         lines.append(f"Two men fight.@@{name}.png\n")
     (folder / "more.txt").write_text("".join(lines), encoding="utf-8")
-    assert "label-count: 'fight' has 32 clips; expected 10 to 30" in map(str, inspect(folder).defects)
+    assert "label-count: 'fight' has 33 clips; expected 10 to 30" in map(str, inspect(folder).defects)
 
 
 def test_the_same_prompt_in_two_lists_is_one_and_another_is_a_defect(small):
