@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from anisora_folder import benchmark_ids, write_anisora_folder
-from small_suite import anisora, only_run
+from small_suite import anisora
 
 FORM = "assets/anisora_benchmark_agreement_form.doc"
 
@@ -38,12 +38,12 @@ def test_the_benchmark_is_imported_checked_and_scored(folder, tmp_path):
     ]
     done = anisora([*arguments, "--db", "off", "--json"], cwd=tmp_path, check=True, timeout=300)
     record = json.loads(done.stdout)
-    assert record["status"] == "complete"
-    clips = (only_run(tmp_path / "runs") / "clips.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(clips) == 24
-    means = {row["metric"]: row for row in record["aggregates"]}
-    assert means["psnr"]["count"] == means["condition_fidelity"]["count"] == 24
-    assert means["ssim"]["value"] == 1.0
+    assert (record["status"], record["items"], record["spec"]["track"]) == ("ok", 24, "i2v")
+    results = {result["metric"]: result for result in record["results"]}
+    assert len(results) == 12
+    assert results["condition_fidelity"]["scored"] == 24
+    assert results["ssim"]["value"] == 1.0
+    assert sum(record["population"].values()) == 948
 
 
 def test_defects_are_lines_on_stderr_and_exit_code_3_and_strict_writes_nothing(folder, tmp_path):
