@@ -1,4 +1,4 @@
-"""Datasets and suites by name; nothing here is imported until it is used."""
+"""Datasets, suites and importers by name; nothing here is imported until it is used."""
 
 from typing import Final
 
@@ -8,6 +8,9 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
     "datasets": {
         "demo": "anisora.datasets.demo:DemoDataset",
         "manifest": "anisora.datasets.manifest:ManifestDataset",
+    },
+    "importers": {
+        "anisora-948": "anisora.datasets.anisora_948.importing:import_anisora_948",
     },
     "suites": {
         "anisora-7": "anisora.datasets:suites/anisora-7.yaml",

@@ -23,6 +23,7 @@ KINDS = (
     "models",
     "datasets",
     "suites",
+    "importers",
     "rewards",
     "ledgers",
     "loggers",

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
 from anisora.harness.commands.groups import Command, CommandGroup
-from anisora.harness.commands.options import FRAME_RATE, option, split_words
+from anisora.harness.commands.importing import import_suite_command
+from anisora.harness.commands.options import option
 
 __all__ = ["doctor", "list_names", "suite"]
 
@@ -236,33 +236,4 @@ def show(name: str, *, as_json: bool) -> None:
         click.echo(f"{number:6d}  {label or '(no label)'}")
 
 
-@suite.command("import")
-@click.argument("folder", type=click.Path(path_type=Path))
-@option("--name", required=True, help="Name of the suite: small letters, digits and hyphens.")
-@option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    show_default=True,
-    help="Folder for the suite file and its manifest.",
-)
-@option(
-    "--role",
-    type=click.Choice(["ground-truth", "video"]),
-    default="ground-truth",
-    show_default=True,
-    help="What the clips of the folder are.",
-)
-@option("--metrics", callback=split_words, metavar="A,B", help="Columns; by default all core metrics that apply.")
-@option("--fps", type=FRAME_RATE, help="Frame rate of folders of frames.")
-def import_folder(folder: Path, name: str, out: Path, role: str, metrics: list[str] | None, fps: float | None) -> None:
-    r"""Build a suite from a folder of clips with images and prompts beside them.
-
-    \b
-    anisora suite import my_clips/ --name my-suite
-    """
-    from anisora.harness.inputs.importer import import_suite
-
-    kind: Literal["ground_truth", "video"] = "ground_truth" if role == "ground-truth" else "video"
-    suite_path, manifest_path = import_suite(folder, name, out, role=kind, metrics=metrics, fps=fps)
-    click.echo(f"Wrote {suite_path} and {manifest_path}. Check it with: anisora suite validate {suite_path}")
+suite.add_command(import_suite_command)

@@ -5,9 +5,10 @@ Files beside a video with its name are its inputs: ``{id}.png`` (or another imag
 and correct.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import yaml
 
@@ -20,11 +21,51 @@ from anisora.harness.inputs.video_sources import find_videos
 from anisora.harness.media.folders import IMAGE_SUFFIXES
 from anisora.harness.protocols import Metric, MetricInfo
 from anisora.harness.registry import registry
-from anisora.harness.suite import Suite
+from anisora.harness.suite import Suite, load_suite
 
-__all__ = ["build_manifest", "import_suite"]
+__all__ = ["Imported", "NamedImporter", "build_manifest", "import_suite", "write_suite"]
 
 _MAX_PROMPT_BYTES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What came of the import of a data set that is known by name."""
+
+    files: tuple[Path, ...] = ()
+    """What was written, the suite first; nothing where an import was strict and something was wrong."""
+    summary: tuple[str, ...] = ()
+    """Lines to print: what is there, by label and by style."""
+    defects: tuple[str, ...] = ()
+    """Everything that is wrong, a line each."""
+    report: Mapping[str, Any] = field(default_factory=dict)
+    """All of it as plain data."""
+
+
+class NamedImporter(Protocol):
+    """Builds the suite of a data set that is known by name, from a folder that holds it."""
+
+    def __call__(
+        self,
+        root: Path | None,
+        out: Path,
+        *,
+        name: str | None = None,
+        metrics: Sequence[str] | None = None,
+        template: str | None = None,
+        strict: bool = False,
+    ) -> Imported:
+        """Read the folder and write the suite.
+
+        Args:
+            root: The folder; None if none was given, for an error that says where the data set comes from.
+            out: The folder to write to.
+            name: The name of the suite; by default that of the data set.
+            metrics: As ``write_suite``.
+            template: As ``write_suite``.
+            strict: Write nothing if anything is wrong.
+        """
+        ...
 
 
 def build_manifest(
@@ -109,6 +150,7 @@ def import_suite(
     *,
     role: Literal["ground_truth", "video"] = "ground_truth",
     metrics: Sequence[str] | None = None,
+    template: str | None = None,
     fps: float | None = None,
 ) -> tuple[Path, Path]:
     """Write ``{name}.jsonl`` and ``{name}.yaml`` for a folder of videos.
@@ -118,32 +160,64 @@ def import_suite(
         name: The name of the suite.
         out: The folder to write to.
         role: As ``build_manifest`` takes it.
-        metrics: The columns; by default every core metric whose needs all items meet.
+        metrics: As ``write_suite``.
+        template: As ``write_suite``.
         fps: Frame rate of folders of frames.
 
     Returns:
         The paths of the suite and of its manifest.
 
     Raises:
-        ConfigError: A file is there already, the name is no word, or a metric is not known.
+        ConfigError: As ``write_suite``.
         DataError: As ``build_manifest``.
     """
     rows = build_manifest(folder, role=role, fps=fps)
+    facts: dict[str, Any] = {
+        "title": name,
+        "summary": f"{len(rows)} items imported from {folder.absolute().name}.",
+        "cluster": "item",
+        "reference": "ground-truth" if role == "ground_truth" else None,
+    }
+    return write_suite(rows, name, out, facts=facts, metrics=metrics, template=template)
+
+
+def write_suite(
+    rows: Sequence[ManifestRow],
+    name: str,
+    out: Path,
+    *,
+    facts: Mapping[str, Any],
+    metrics: Sequence[str] | None = None,
+    template: str | None = None,
+) -> tuple[Path, Path]:
+    """Write ``{name}.jsonl`` and ``{name}.yaml`` of rows.
+
+    Args:
+        rows: The items.
+        name: The name of the suite.
+        out: The folder to write to.
+        facts: Keys of the suite besides name, version, dataset, seeds and columns.
+        metrics: The columns; by default every core metric whose needs all items meet.
+        template: A suite whose columns it gets, heads and scales included, in place of ``metrics``.
+
+    Returns:
+        The paths of the suite and of its manifest.
+
+    Raises:
+        ConfigError: A file is there already, the name is no word, a metric or the template is not known, or both
+            are given.
+    """
     suite_path, manifest_path = out / f"{name}.yaml", out / f"{name}.jsonl"
     for path in (suite_path, manifest_path):
         if path.exists():
             raise ConfigError(f"`{path}` is there already; expected a new file; remove it or choose another name.")
-    chosen = _metrics_for(rows) if metrics is None else list(metrics)
     content: dict[str, Any] = {
         "name": name,
         "version": 1,
-        "title": name,
-        "summary": f"{len(rows)} items imported from {folder.absolute().name}.",
+        **facts,
         "dataset": f"manifest:path={manifest_path.name}",
         "seeds": [0],
-        "cluster": "item",
-        "reference": "ground-truth" if role == "ground_truth" else None,
-        "columns": [{"metric": metric, "header": _info(metric).title} for metric in chosen],
+        "columns": _columns(rows, metrics, template),
     }
     try:
         Suite.model_validate(content)
@@ -154,6 +228,17 @@ def import_suite(
     write_manifest(rows, manifest_path)
     write_new(suite_path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))
     return suite_path, manifest_path
+
+
+def _columns(rows: Sequence[ManifestRow], metrics: Sequence[str] | None, template: str | None) -> list[dict[str, Any]]:
+    if template is None:
+        chosen = _metrics_for(rows) if metrics is None else metrics
+        return [{"metric": metric, "header": _info(metric).title} for metric in chosen]
+    if metrics is not None:
+        raise ConfigError(f"`--suite` got {template!r}, and `--metrics` was given; leave one of them out.")
+    columns = load_suite(template).columns
+    # Which of its own systems a suite scores by a column is of no use to other items.
+    return [column.model_dump(exclude={"systems"}, exclude_defaults=True) for column in columns]
 
 
 def _info(metric: str) -> MetricInfo:

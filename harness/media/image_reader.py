@@ -11,7 +11,8 @@ from PIL import UnidentifiedImageError
 
 from anisora.harness.errors import VideoUnreadable
 from anisora.harness.media.folders import frame_paths
-from anisora.harness.media.video_reader import FileLimits, open_regular_file
+from anisora.harness.media.regular_files import open_regular_file
+from anisora.harness.media.video_reader import FileLimits
 from anisora.harness.types import Frames, StreamInfo
 
 __all__ = ["FrameFolder", "read_image"]

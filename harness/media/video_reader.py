@@ -5,10 +5,9 @@ import errno
 import importlib
 import math
 import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, Final, Literal
 
 import av
 import av.logging
@@ -20,9 +19,10 @@ from av.video.stream import VideoStream
 
 from anisora.harness.errors import VideoUnreadable
 from anisora.harness.media.containers import Container, gif_canvas, missing_bytes, sniff
+from anisora.harness.media.regular_files import open_regular_file
 from anisora.harness.types import Frames, StreamInfo
 
-__all__ = ["FileLimits", "VideoFile", "open_regular_file", "versions"]
+__all__ = ["FileLimits", "VideoFile", "versions"]
 
 av.logging.set_level(av.logging.ERROR)
 
@@ -71,31 +71,6 @@ class FileLimits:
             raise VideoUnreadable(
                 path, "too-many-frames", f"more than {self.max_frames} frames; expected at most that many."
             )
-
-
-def open_regular_file(path: Path, max_bytes: int) -> BinaryIO:
-    """Open a file for reading, after checking that it is one and not too large.
-
-    Raises:
-        VideoUnreadable: It is missing, no regular file, unreadable, empty or too large.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not block
-    except OSError as error:
-        raise VideoUnreadable(path, "missing", f"{error.strerror}; expected a readable file.") from error
-    file = open(descriptor, "rb")  # noqa: PTH123, SIM115 - from a descriptor; the caller closes it
-    status = os.fstat(descriptor)
-    problem: tuple[str, str] | None = None
-    if not stat.S_ISREG(status.st_mode):
-        problem = "not-a-video", "it is no regular file."
-    elif status.st_size == 0:
-        problem = "no-frames", "the file is empty."
-    elif status.st_size > max_bytes:
-        problem = "too-large", f"it has {status.st_size} bytes; expected at most {max_bytes}."
-    if problem:
-        file.close()
-        raise VideoUnreadable(path, *problem)
-    return file
 
 
 class VideoFile:

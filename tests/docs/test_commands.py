@@ -11,8 +11,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from anisora_folder import write_anisora_folder
 from documentation import SHELL, blocks, commands_in, doc_pages, generator, links
-from prepared_folder import NAMED_RUN, add_named_run, prepare_inputs, prepare_rated_clips, prepare_weights
+from prepared_folder import (
+    BENCHMARK,
+    NAMED_RUN,
+    add_named_run,
+    prepare_benchmark,
+    prepare_inputs,
+    prepare_rated_clips,
+    prepare_weights,
+)
 from shared_data import REPOSITORY
 from small_suite import environment
 
@@ -180,6 +189,7 @@ def run_line(command: str, folder: Path, cache: Path) -> str:
 
 PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "README.md": None,  # the prepared folder
+    "docs/datasets/anisora-948.md": prepare_benchmark,
     "docs/inputs.md": prepare_inputs,
     "docs/claims.md": None,
     "docs/damages.md": empty,
@@ -214,6 +224,8 @@ def test_the_commands_of_the_page_run_in_order(
 def test_the_example_in_the_help_runs(example: str, folder: Path, prepared: Path, cache: Path) -> None:
     shutil.copytree(prepared / "made", folder / "made")
     add_named_run(folder)
+    if BENCHMARK in example:
+        write_anisora_folder(folder / BENCHMARK)
     assert (folder / "runs" / NAMED_RUN / "record.json").is_file()
     assert run_line(example, folder, cache).strip() != ""
 

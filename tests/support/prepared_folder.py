@@ -15,7 +15,8 @@ Help texts find in addition:
     characters/                      two pictures each of two characters, and gallery.safetensors, as if made of them
     ratings.csv, scores.csv          made-up ratings and scores of the clips in outputs/v2/
 
-The page on inputs has a folder of its own, see ``prepare_inputs``, and that on heads, see ``prepare_rated_clips``.
+Three pages have a folder of their own: that on inputs, see ``prepare_inputs``, that on heads, see
+``prepare_rated_clips``, and that on the AniSora benchmark, see ``prepare_benchmark``.
 """
 
 import json
@@ -24,6 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from anisora_folder import write_anisora_folder
 from documentation import rated_clips
 from small_suite import anisora, only_run
 
@@ -34,10 +36,22 @@ from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.render import Scene, prompt_of, render
 from anisora.harness.types import Frames
 
-__all__ = ["NAMED_RUN", "add_named_run", "prepare", "prepare_inputs", "prepare_rated_clips", "prepare_weights"]
+__all__ = [
+    "BENCHMARK",
+    "NAMED_RUN",
+    "add_named_run",
+    "prepare",
+    "prepare_benchmark",
+    "prepare_inputs",
+    "prepare_rated_clips",
+    "prepare_weights",
+]
 
 NAMED_RUN = "demo-my-model-0123456789"
 """The run that help texts name."""
+
+BENCHMARK = "AniSora-Benchmark"
+"""The folder of the 948 clips, as its page and a help text name it."""
 
 _ENCODER = "h264:crf=10"
 _ACTIONS = ("walk", "run", "jump", "wave", "talk", "turn", "bow")
@@ -117,6 +131,13 @@ def prepare_rated_clips(folder: Path) -> Path:
     """Write what the page on heads takes for granted: ``rated/``, as docs/rated_clips.py writes it, of few scenes."""
     folder.mkdir(parents=True)
     rated_clips().write_rated_clips(folder / "rated", 12, width=96, height=64)
+    return folder
+
+
+def prepare_benchmark(folder: Path) -> Path:
+    """Write what the page on the AniSora benchmark takes for granted: its folder, and ``outputs/v2/``."""
+    write_anisora_folder(folder / BENCHMARK)
+    shutil.copytree(folder / BENCHMARK / "videos", folder / "outputs" / "v2")
     return folder
 
 
