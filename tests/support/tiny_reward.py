@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_actionclip import tiny_actionclip
 from tiny_judge import tiny_judge
 from tiny_regressors import tiny_embedder, tiny_regressor, tiny_tokenizer
 
-from anisora.harness.networks import shapes_of
 from anisora.harness.protocols import FeatureExtractor
-from anisora.harness.weights import digests_of, untrained_rule
+from anisora.harness.weights import digests_of
 from anisora.metrics.extractors.actionclip import Actionclip
-from anisora.metrics.networks.actionclip import ActionClip, ActionClipSizes
 from anisora.reward.character.gallery import PREPROCESS, Crop, Gallery
 from anisora.reward.extractors.character_embeddings import CharacterEmbeddings
 from anisora.reward.extractors.idefics2_appeal import Idefics2Appeal
@@ -27,7 +26,7 @@ from anisora.reward.judge.remembered_pictures import RememberedPictures
 from anisora.reward.mode import named
 from anisora.reward.networks.identity_embedder import WEIGHTS as EMBEDDER
 
-__all__ = ["ACTIONCLIP", "tiny_actionclip", "tiny_extractors", "tiny_gallery", "untrained"]
+__all__ = ["tiny_extractors", "tiny_gallery", "untrained"]
 
 
 @contextmanager
@@ -37,28 +36,6 @@ def untrained() -> Iterator[None]:
         patch.setenv("ANISORA_UNTRAINED", "0")
         patch.setenv("ANISORA_DEVICE", "cpu")
         yield
-
-
-ACTIONCLIP = ActionClipSizes(
-    embedding=16,
-    image_size=32,
-    vision_width=32,
-    vision_layers=1,
-    vision_heads=2,
-    text_width=16,
-    text_layers=1,
-    text_heads=2,
-    adapter_layers=1,
-    adapter_heads=2,
-)
-
-
-def tiny_actionclip(seed: int = 3) -> ActionClip:
-    """Make an ActionCLIP of size ACTIONCLIP."""
-    import torch
-
-    drawn = untrained_rule(shapes_of(ActionClip.empty(ACTIONCLIP)), tag="actionclip", seed=seed)
-    return ActionClip({key: torch.from_numpy(array) for key, array in drawn.items()}, ACTIONCLIP)
 
 
 def tiny_extractors(seed: int = 1) -> Mapping[str, FeatureExtractor]:

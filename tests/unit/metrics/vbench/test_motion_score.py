@@ -6,40 +6,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
+from tiny_actionclip import tiny_actionclip
 
 from anisora.harness.features import FeatureStore
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.media.reference_sampling import clip_24_of_144
-from anisora.harness.networks import shapes_of
 from anisora.harness.stages.score import score_one
 from anisora.harness.types import FrameArray, Frames, Generation, Sample, Score
-from anisora.harness.weights import untrained_rule
 from anisora.metrics.extractors.actionclip import RECIPE, TEXTS, Actionclip, frames_seen
-from anisora.metrics.networks.actionclip import ActionClip, ActionClipSizes
+from anisora.metrics.networks.actionclip import ActionClip
 from anisora.metrics.vbench.motion_score import MotionScore, first_text_probability
 
 torch = pytest.importorskip("torch")
 open_clip = pytest.importorskip("open_clip")
 
-SIZES = ActionClipSizes(
-    embedding=16,
-    image_size=32,
-    vision_width=32,
-    vision_layers=1,
-    vision_heads=2,
-    text_width=16,
-    text_layers=1,
-    text_heads=2,
-    adapter_layers=1,
-    adapter_heads=2,
-)
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 @pytest.fixture(scope="module")
 def network() -> ActionClip:
-    drawn = untrained_rule(shapes_of(ActionClip.empty(SIZES)), tag="actionclip", seed=3)
-    return ActionClip({key: torch.from_numpy(array) for key, array in drawn.items()}, SIZES)
+    return tiny_actionclip()
 
 
 @pytest.fixture
