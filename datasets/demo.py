@@ -25,6 +25,7 @@ __all__ = ["DEMO_SCENES", "MASKED", "DemoDataset"]
 
 _ENCODER: Final = "h264rgb"  # read in a sixth of the time of FFV1; the digests of the files are kept
 _MEGABYTES: Final = 30
+_WORKERS: Final = 2
 
 
 def _on_twos(action: str, seed: int, outfit: int) -> Scene:
@@ -140,14 +141,14 @@ class DemoDataset:
     def _digests(self) -> dict[str, str]:
         """Return {file name: sha256} of files that are there and whole."""
         film, _ = self._film
-        with DecoderPool(processes=1) as pool:
+        with DecoderPool(processes=_WORKERS) as pool:
             groups: list[tuple[tuple[str, ...], Make]] = [
                 (_names(item), partial(_draw, pool, item)) for item in DEMO_SCENES
             ]
             if film is not None:
                 names = tuple(name for item in FILM_CUTS for name in _names(item))
                 groups.append((names, partial(_cut, pool, film)))
-            return MadeFiles(self.folder, _recipe(), megabytes=_MEGABYTES).digests(groups)
+            return MadeFiles(self.folder, _recipe(), megabytes=_MEGABYTES, workers=_WORKERS).digests(groups)
 
 
 def _names(item: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from anisora.harness.errors import DataError
+from anisora.harness.executors.local import map_unordered
 from anisora.harness.runfolder import sha256_of_file
 
 __all__ = ["MadeFiles"]
@@ -26,15 +27,16 @@ Make = Callable[[Mapping[str, Path]], None]
 class MadeFiles:
     """The files of one recipe in one folder."""
 
-    def __init__(self, folder: Path, recipe: str, *, megabytes: int) -> None:
+    def __init__(self, folder: Path, recipe: str, *, megabytes: int, workers: int = 1) -> None:
         """Name the folder; nothing is touched yet.
 
         Args:
             folder: Where the files are or will be.
             recipe: A digest of everything that the files' bytes follow from.
             megabytes: Room that they take, for the message of a full disk.
+            workers: Groups that are made at a time, each by a thread.
         """
-        self.folder, self._recipe, self._megabytes = folder, recipe, megabytes
+        self.folder, self._recipe, self._megabytes, self._workers = folder, recipe, megabytes, workers
 
     def digests(self, groups: Sequence[tuple[tuple[str, ...], Make]]) -> dict[str, str]:
         """Return {file name: sha256} of all files, after making those that are not there and whole.
@@ -82,10 +84,15 @@ class MadeFiles:
             return digests
         for leftover in self.folder.glob(".*.tmp"):
             leftover.unlink()
-        for group, make in missing:
+
+        def made(task: tuple[tuple[str, ...], Make]) -> dict[str, str]:
+            group, make = task
             with contextlib.ExitStack() as stack:
                 make({name: stack.enter_context(_replacing(self.folder / name)) for name in group})
-            digests |= {name: sha256_of_file(self.folder / name) for name in group}
+            return {name: sha256_of_file(self.folder / name) for name in group}
+
+        for made_digests in map_unordered(made, missing, workers=self._workers):
+            digests |= made_digests
         # What an earlier call asked for besides is kept in the index.
         files = {**self._intact([name for name in self._index() if name not in digests]), **digests}
         with _replacing(self.folder / _INDEX) as temporary:

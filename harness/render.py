@@ -5,7 +5,7 @@ or on ones; camera moves are on ones, as they are in animated series. What a sce
 at its frames: ``faces_of`` says where the face is, ``region_of`` where something moves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,14 +89,15 @@ def prompt_of(scene: Scene) -> str:
     return f"Anime style: {look.described()} {poses.ACTIONS[scene.action].sentence}, {PLACES[place].sentence}."
 
 
-def render(scene: Scene) -> Frames:
+def render(scene: Scene, indices: Sequence[int] | None = None) -> Frames:
     """Draw a scene.
 
     Args:
         scene: What to show.
+        indices: Of the frames to draw, in 0..num_frames - 1; None: all.
 
     Returns:
-        (num_frames, height, width, 3) uint8 RGB. Frames that show the same drawing are equal to the bit.
+        (frames, height, width, 3) uint8 RGB. Frames that show the same drawing are equal to the bit.
 
     Example:
         >>> render(Scene(action="wave", seed=3, num_frames=4, width=64, height=36)).shape
@@ -104,13 +105,17 @@ def render(scene: Scene) -> Frames:
     """
     camera = poses.ACTIONS[scene.action].camera
     stage = _Stage(scene)
-    frames = np.empty((scene.num_frames, scene.height, scene.width, 3), np.uint8)
-    for index in range(scene.num_frames):
+    wanted = range(scene.num_frames) if indices is None else indices
+    frames = np.empty((len(wanted), scene.height, scene.width, 3), np.uint8)
+    drawn: dict[tuple[int, int], int] = {}  # what is seen, and the row that shows it already
+    for row, index in enumerate(wanted):
         held = index - index % scene.hold
-        if camera == "still" and held != index:
-            frames[index] = frames[held]
+        seen = (held, held if camera == "still" else index)
+        if seen in drawn:
+            frames[row] = frames[drawn[seen]]
         else:
-            frames[index] = stage.frame(drawing=held, camera=index)
+            frames[row] = stage.frame(drawing=seen[0], camera=seen[1])
+            drawn[seen] = row
     return frames
 
 

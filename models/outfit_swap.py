@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
 from anisora.harness.degrade import severity_of
 from anisora.harness.drawing.look import OUTFITS
 from anisora.harness.errors import ConfigError, DataError
@@ -71,16 +73,15 @@ class OutfitSwap:
         scene = _scene_of(sample)
         if isinstance(scene, str):
             raise DataError(f"Sample `{sample.id}` {scene}.")
+        begin = first_swapped(scene.num_frames, self._severity)
         if sample.ground_truth is None:
-            frames, fps = render(scene), scene.fps
+            kept, fps = render(scene, range(begin)), scene.fps
         else:
             read, stream = reader.read_frames(sample.ground_truth)
-            _check_same(sample.id, read, scene)
-            frames, fps = read.copy(), stream.fps
-        begin = first_swapped(len(frames), self._severity)
+            _check_same(sample.id, read, scene, begin)
+            kept, fps = read[:begin], stream.fps
         other = replace(scene, outfit=(scene.outfit + 1) % len(OUTFITS))
-        frames[begin:] = render(other)[begin:]
-        return frames, fps
+        return np.concatenate([kept, render(other, range(begin, scene.num_frames))]), fps
 
 
 def _scene_of(sample: Sample) -> Scene | str:
@@ -95,16 +96,20 @@ def _scene_of(sample: Sample) -> Scene | str:
         return f"has a `scene` that cannot be drawn; expected the fields of harness.render.Scene: {text}"
 
 
-def _check_same(item: str, truth: Frames, scene: Scene) -> None:
-    """Raise DataError unless a ground truth is the clip of a scene, to the bit."""
+def _check_same(item: str, truth: Frames, scene: Scene, begin: int) -> None:
+    """Raise DataError unless a ground truth is the clip of a scene: its ends and the last kept frame, to the bit.
+
+    The second frame tells on how many frames a drawing is held.
+    """
     again = f"expected the clip that this version draws (render-{RENDER_VERSION}); draw the ground truth anew"
     expected = (scene.num_frames, scene.height, scene.width, 3)
     if truth.shape != expected:
         raise DataError(
             f"Sample `{item}` has a ground truth of shape {truth.shape} and a `scene` of shape {expected}; {again}."
         )
-    same = (truth == render(scene)).all(axis=(1, 2, 3))
+    last = scene.num_frames - 1
+    looked_at = sorted({0, min(1, last), max(0, begin - 1), last})
+    same = (truth[looked_at] == render(scene, looked_at)).all(axis=(1, 2, 3))
     if not same.all():
-        raise DataError(
-            f"Sample `{item}` has a ground truth that is not its `scene`: frame {int(same.argmin())} differs; {again}."
-        )
+        index = looked_at[int(same.argmin())]
+        raise DataError(f"Sample `{item}` has a ground truth that is not its `scene`: frame {index} differs; {again}.")

@@ -18,7 +18,7 @@ class AnimeFaces:
 
     info = ExtractorInfo(
         name="anime_faces",
-        version=1,
+        version=2,
         window=1,
         preprocess=PREPROCESS,
         weights=WEIGHTS,

@@ -18,7 +18,7 @@ class AnimeFacesImages:
 
     info = ExtractorInfo(
         name="anime_faces_images",
-        version=1,
+        version=2,
         window=1,
         preprocess=f"image-cover-area-cubic-centre-{PREPROCESS}",
         needs=frozenset({"keyframes"}),

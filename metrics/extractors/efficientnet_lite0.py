@@ -20,7 +20,7 @@ class EfficientnetLite0:
 
     info = ExtractorInfo(
         name="efficientnet_lite0",
-        version=1,
+        version=2,
         window=1,
         preprocess=PREPROCESS,
         weights=(WEIGHTS,),

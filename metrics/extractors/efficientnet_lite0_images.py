@@ -22,7 +22,7 @@ class EfficientnetLite0Images:
 
     info = ExtractorInfo(
         name="efficientnet_lite0_images",
-        version=1,
+        version=2,
         window=1,
         preprocess=f"image-cover-area-cubic-centre-{PREPROCESS}",
         needs=frozenset({"keyframes"}),

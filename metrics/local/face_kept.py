@@ -41,11 +41,11 @@ class FaceKept:
     info = MetricInfo(
         name="face_kept",
         title="Face kept",
-        version=1,
+        version=2,
         direction="higher",
         value_range=(0.0, 1.0),
         requests=(
-            FeatureRequest(extractor="anime_faces", sampling=FrameSampling(mode="uniform", count=16)),
+            FeatureRequest(extractor="anime_faces", sampling=FrameSampling(mode="uniform", count=8)),
             FeatureRequest(extractor="anime_faces_images", sampling=FrameSampling(mode="uniform", count=1)),
         ),
         source="this project; faces found by nvxs 1.0.2 (animeface), compared by EfficientNet-Lite0 features",

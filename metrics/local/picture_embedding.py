@@ -43,8 +43,9 @@ class PictureEmbedding:
         # Shrinking by area; where a side grows, OpenCV interpolates linearly.
         scaled = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         planes = (np.asarray(scaled, np.float32).transpose(2, 0, 1) - 127.0) / 128.0
+        pixels = torch.from_numpy(planes[None]).contiguous(memory_format=torch.channels_last)
         with single_threaded():
-            features = self._network.extract_features(torch.from_numpy(planes[None]))
+            features = self._network.extract_features(pixels)
             pooled = features.mean(dim=(2, 3))[0]
         return np.array(pooled.numpy(), np.float32)
 
@@ -57,8 +58,30 @@ def _load() -> Any:  # noqa: ANN401 - a torch module
         network = EfficientNet.from_name("efficientnet-lite0")
     shapes = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     network.load_state_dict(load_weights(WEIGHTS, shapes))
-    network.eval()
-    return network
+    return _folded(network.eval())
+
+
+def _folded(network: Any) -> Any:  # noqa: ANN401 - a torch module
+    """Put each normalisation and each even padding into its convolution, and colours last: half the time on a CPU."""
+    import torch
+    from torch.nn.utils import fuse_conv_bn_eval
+
+    stages = [(network, "_conv_stem", "_bn0"), (network, "_conv_head", "_bn1")]
+    for block in network._blocks:
+        stages += [(block, "_expand_conv", "_bn0")] if hasattr(block, "_expand_conv") else []
+        stages += [(block, "_depthwise_conv", "_bn1"), (block, "_project_conv", "_bn2")]
+    for stage, convolution, normalisation in stages:
+        fused: Any = fuse_conv_bn_eval(getattr(stage, convolution), getattr(stage, normalisation))
+        if isinstance(fused.static_padding, torch.nn.ZeroPad2d):
+            left, right, top, bottom = fused.static_padding.padding
+            if (left, top) == (right, bottom):
+                fused.padding, fused.static_padding = (top, left), torch.nn.Identity()
+        setattr(stage, convolution, fused)
+        setattr(stage, normalisation, torch.nn.Identity())
+    for module in network.modules():
+        if isinstance(module, torch.nn.ReLU6):
+            module.inplace = True
+    return network.to(memory_format=torch.channels_last)
 
 
 def cosine_similarity(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:

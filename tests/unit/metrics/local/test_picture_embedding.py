@@ -4,8 +4,9 @@ from local_metrics import needs, score_local
 
 from anisora.harness.render import Scene, render
 from anisora.harness.statistics.paired_difference import paired_difference
+from anisora.harness.weights import load_weights
 from anisora.metrics.local.feature_consistency import consecutive_similarity
-from anisora.metrics.local.picture_embedding import DIMENSIONS, PictureEmbedding, cosine_similarity
+from anisora.metrics.local.picture_embedding import DIMENSIONS, SIDE, WEIGHTS, PictureEmbedding, cosine_similarity
 
 SCENES = [("walk", 0), ("talk", 24), ("wave", 31), ("turn", 4), ("bow", 8), ("dance", 28), ("petals", 56), ("cast", 17)]
 
@@ -43,6 +44,22 @@ def test_the_features_are_1280_numbers_that_are_the_same_bits_each_time_and_leav
     np.testing.assert_array_equal(first, again)
     assert torch.get_num_threads() == before
     assert torch.is_grad_enabled()
+
+
+@needs("efficientnet_lite0")
+def test_the_folded_network_says_what_the_wheels_own_says() -> None:
+    import cv2
+    import torch
+    from efficientnet_lite_pytorch import EfficientNet
+
+    picture = render(Scene(action="talk", seed=24, num_frames=1))[0]
+    network = EfficientNet.from_name("efficientnet-lite0").eval()
+    shapes = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+    network.load_state_dict(load_weights(WEIGHTS, shapes))
+    pixels = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA).transpose(2, 0, 1)
+    with torch.inference_mode():
+        expected = network.extract_features((torch.tensor(pixels[None], dtype=torch.float32) - 127.0) / 128.0)
+    np.testing.assert_allclose(PictureEmbedding()(picture), expected.mean(dim=(2, 3))[0].numpy(), rtol=0, atol=2e-5)
 
 
 @needs("efficientnet_lite0")
