@@ -33,7 +33,7 @@ def _on_twos(action: str, seed: int, outfit: int) -> Scene:
 
 
 def _on_ones(action: str, seed: int, outfit: int) -> Scene:
-    return Scene(action=action, seed=seed, outfit=outfit, fps=16.0, hold=1)
+    return Scene(action=action, seed=seed, outfit=outfit, fps=16.0, hold=1, num_frames=16)
 
 
 DEMO_SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
@@ -61,7 +61,7 @@ DEMO_SCENES: Final[Mapping[str, Scene]] = MappingProxyType(
     }
 )
 """Rendered items by id: ten actions, each with two figures in two places and both outfits; fifteen are at 24 frames a
-second on twos, five, of five actions, at 16 on ones."""
+second on twos, five, of five actions, at 16 on ones; each is a second long."""
 
 MASKED: Final = frozenset({"wave-a", "talk-b", "turn-a", "dance-b"})
 """Items that have a region mask; the camera stands still in them."""
@@ -80,10 +80,10 @@ class DemoDataset:
         """Name the folder of the files; nothing is drawn before the items are asked for.
 
         Args:
-            folder: Where the files are or will be; by default ``demo-v2`` in the cache (``ANISORA_CACHE``,
+            folder: Where the files are or will be; by default ``demo-v3`` in the cache (``ANISORA_CACHE``,
                 else ``~/.cache/anisora``).
         """
-        self.folder = Path(folder) if folder is not None else cache_folder() / "demo-v2"
+        self.folder = Path(folder) if folder is not None else cache_folder() / "demo-v3"
 
     @cached_property
     def _film(self) -> tuple[Clip | None, str]:
@@ -101,7 +101,7 @@ class DemoDataset:
     @property
     def revision(self) -> str:
         """Version and digest of what is drawn and how, and of which items there are."""
-        return f"2-{digest_of({'recipe': _recipe(), 'items': [*DEMO_SCENES, *self._cuts]})[:12]}"
+        return f"3-{digest_of({'recipe': _recipe(), 'items': [*DEMO_SCENES, *self._cuts]})[:12]}"
 
     def __len__(self) -> int:
         return len(DEMO_SCENES) + len(self._cuts)

@@ -37,7 +37,7 @@ class FilmCut:
     """Its first frame."""
     sentence: str
     """What the rabbit does."""
-    num_frames: int = 33
+    num_frames: int = 25
     fps: float = 25.0
     width: int = 256
     height: int = 144
@@ -58,7 +58,7 @@ FILM_CUTS: Final[Mapping[str, FilmCut]] = MappingProxyType(
         ),
     }
 )
-"""Items by id: the film's 132 frames in four cuts of 33 that do not overlap."""
+"""Items by id: four seconds of the film's 132 frames, which do not overlap."""
 
 
 def find_film(name: str = _DISTRIBUTION) -> tuple[Clip | None, str]:

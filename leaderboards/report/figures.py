@@ -130,5 +130,6 @@ def save_figures(folder: Path, table: LeaderboardTable, matrix: EffectMatrix | N
                 path = folder / f"{name}.{kind}"
                 stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
                 figure.savefig(path, format=kind, dpi=_DOTS, metadata=stamp)
+                figure.set_layout_engine("none")  # laid out once, the same in every format
                 written.append(path)
     return written

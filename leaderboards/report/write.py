@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -60,12 +61,15 @@ def write_report(
     """
     words = Words(language)
     try:
-        figures = save_figures(folder / "figures", *_in_english(data))
-        for style, suffix in _TABLES:
-            _write(folder / "tables" / f"leaderboard.{suffix}", render(data.table, style))
-        _write(folder / "protocol.md", protocol_paragraph(data, words) + "\n")
-        media = draw_media(data, figures, workers=workers, advance=advance)
-        _write(folder / PAGE, html_page(data, media, words, extras=extras))
+        with ThreadPoolExecutor(1, thread_name_prefix="figures") as executor:
+            # Figures take one core for seconds, and clips wait for other processes meanwhile.
+            figures = executor.submit(save_figures, folder / "figures", *_in_english(data))
+            for style, suffix in _TABLES:
+                _write(folder / "tables" / f"leaderboard.{suffix}", render(data.table, style))
+            _write(folder / "protocol.md", protocol_paragraph(data, words) + "\n")
+            media = draw_media(data, workers=workers, advance=advance)
+            drawn = {path.stem: _svg_uri(path) for path in figures.result() if path.suffix == ".svg"}
+        _write(folder / PAGE, html_page(data, replace(media, figures=drawn), words, extras=extras))
     except OSError as error:
         raise DataError(
             f"The report cannot be written to `{folder}`: {error.strerror or error}; choose another folder with --out."
@@ -94,26 +98,21 @@ def pictures_of(data: ReportData) -> int:
     return len(clips) + len(_shown_of_all(data))
 
 
-def draw_media(
-    data: ReportData, figures: Sequence[Path] = (), *, workers: int = 1, advance: Callable[[], None] = lambda: None
-) -> Media:
+def draw_media(data: ReportData, *, workers: int = 1, advance: Callable[[], None] = lambda: None) -> Media:
     """Make the pictures and videos of a page from the clips that are on this machine.
 
     Args:
         data: Whose choices are shown.
-        figures: Files of figures; those in SVG are taken.
         workers: Clips in work at a time.
         advance: Called once per clip or picture.
     """
     chosen = {choice.item for choice in data.choices}
     wanted = {key: clip for key, clip in data.clips.items() if key[1] in chosen}
-    drawn = {path.stem: _svg_uri(path) for path in figures if path.suffix == ".svg"}
     with DecoderPool(processes=workers) as pool:
         return Media(
             clips=small_clips(pool, wanted, workers=workers, advance=advance),
             conditions=_conditions(pool, data, sorted(chosen)),
             sheet=thumbnails(pool, _shown_of_all(data), workers=workers, advance=advance),
-            figures=drawn,
         )
 
 

@@ -69,7 +69,7 @@ def prepare(folder: Path, cache: Path) -> Path:
     anisora(["demo"], cwd=folder, check=True, timeout=900, ANISORA_CACHE=str(cache))
     with DecoderPool() as pool:
         made = []
-        for sample in DemoDataset(str(cache / "demo-v2")):
+        for sample in DemoDataset(str(cache / "demo-v3")):
             assert sample.ground_truth is not None
             frames, info = pool.read_frames(sample.ground_truth)
             made.append((sample.id, degrade("noise", frames, severity=0.1), info.fps))

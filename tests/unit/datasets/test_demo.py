@@ -106,7 +106,7 @@ def test_cuts_of_the_film_are_items_with_their_licence(tmp_path: Path, monkeypat
 
 def test_the_folder_is_in_the_cache_unless_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANISORA_CACHE", str(tmp_path))
-    assert DemoDataset().folder == tmp_path / "demo-v2"
+    assert DemoDataset().folder == tmp_path / "demo-v3"
     assert DemoDataset(str(tmp_path / "here")).folder == tmp_path / "here"
 
 
