@@ -34,6 +34,7 @@ from anisora.harness.record import RunSpec, digest_of
 from anisora.harness.registry import Spec, registry
 from anisora.harness.runfolder import sha256_of_file
 from anisora.harness.statistics.subset import stratified_sample
+from anisora.harness.tracks import DerivedTrack, Track, on_track, posable, split_track
 from anisora.harness.types import Sample
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "draw_subset",
     "load_samples",
     "load_suite",
+    "pose_samples",
     "samples_by_id",
     "samples_fingerprint",
     "strata_of",
@@ -126,7 +128,11 @@ class Suite(_Strict):
     """``name:key=value`` of a dataset; a relative ``path`` is relative to the suite file. null: the suite has no
     items of its own, the clips that are given are its items, as for ``custom``."""
     track: str | None = None
-    """The conditioning that models are given, such as ``i2v``."""
+    """The conditioning that models are given, such as ``i2v``; of several tracks the one that is meant by default."""
+    tracks: dict[str, Track] = {}
+    """The tracks to choose from by ``suite@track``; none where the data set alone says what models are given."""
+    derived: dict[str, DerivedTrack] = {}
+    """Rows of tables that are means over several tracks."""
     seeds: Annotated[tuple[Annotated[StrictInt, Field(ge=0, lt=2**63)], ...], Field(min_length=1)] = (0,)
     cluster: Literal["label", "item"] = "label"
     """What counts as one independent draw in an interval."""
@@ -144,6 +150,7 @@ class Suite(_Strict):
     """How clips that are generated for the suite are kept, unless a run says otherwise."""
 
     _folder: Path | None = PrivateAttr(default=None)
+    _own_track: str | None = PrivateAttr(default=None)
 
     def introduced(self, language: str) -> tuple[str, str]:
         """Return title and summary in a language, ``en`` or ``zh``, where the suite gives them."""
@@ -155,6 +162,31 @@ class Suite(_Strict):
     def key(self) -> str:
         """``name@version``."""
         return f"{self.name}@{self.version}"
+
+    def on(self, track: str) -> "Suite":
+        """Return the suite with another of its tracks.
+
+        Raises:
+            UnknownNameError: It has no such track.
+        """
+        known = [*self.tracks] or [self.track or ""]
+        if track not in known:
+            made = f"; {track!r} is derived from others, in tables" if track in self.derived else ""
+            has = ", ".join(filter(None, known)) or "none"
+            raise UnknownNameError("track", track, known, f"Tracks of suite {self.name!r}: {has}{made}.")
+        chosen = self.model_copy(update={"track": track})
+        chosen._own_track = self.own_track
+        return chosen
+
+    @property
+    def own_track(self) -> str | None:
+        """The track that the suite's file names, whichever was chosen."""
+        return self._own_track or self.track
+
+    @property
+    def posed(self) -> Track | None:
+        """What the chosen track gives; None where the data set alone says it."""
+        return self.tracks.get(self.track or "")
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -243,7 +275,22 @@ class Suite(_Strict):
             name = "reference" if self.reference else "systems"
             raise ValueError(f"`{name}` is given and `dataset` is null; expected null or none, as no clip can be made")
         self._names_are_known()
+        self._tracks_are_known()
         return self
+
+    def _tracks_are_known(self) -> None:
+        for kind, names in (("tracks", self.tracks), ("derived", self.derived)):
+            wrong = next((name for name in names if split_track(f"suite@{name}")[1] is None), None)
+            if wrong is not None:
+                raise ValueError(f"`{kind}` has {wrong!r}; expected names of small letters, digits and hyphens")
+        if self.tracks and self.dataset is None:
+            raise ValueError("`tracks` is given and `dataset` is null; expected items that can be posed")
+        if self.tracks:
+            _check_known("track", (self.track or "",), tuple(self.tracks))
+        for name, rule in self.derived.items():
+            if name in self.tracks:
+                raise ValueError(f"`derived` has {name!r}, which is one of the tracks; expected a name of its own")
+            _check_known(f"derived.{name}.mean_of", rule.mean_of, tuple(self.tracks))
 
     def _names_are_known(self) -> None:
         """Refuse a system or metric that only a cross-reference knows."""
@@ -264,13 +311,20 @@ def load_suite(name_or_path: str) -> Suite:
     """Load a suite by its registered name, or from a YAML file.
 
     Args:
-        name_or_path: A name of ``anisora list suites``, or a path that ends in .yaml or .yml.
+        name_or_path: A name of ``anisora list suites``, or a path that ends in .yaml or .yml; after it ``@`` and the
+            name of one of its tracks, if another one than the suite's own is meant.
 
     Raises:
-        UnknownNameError: No suite has this name; the message has the nearest one.
+        UnknownNameError: No suite has this name, or it has no such track; the message has the nearest one.
         DataError: The file does not exist or cannot be read.
         ConfigError: The file is not a suite; the message has the file, the key and the nearest known key.
     """
+    source, track = split_track(name_or_path)
+    suite = _loaded(source)
+    return suite if track is None else suite.on(track)
+
+
+def _loaded(name_or_path: str) -> Suite:
     if name_or_path.lower().endswith((".yaml", ".yml")) or "/" in name_or_path:
         path = Path(name_or_path)
         if not path_exists(path) or not path.is_file():
@@ -348,6 +402,8 @@ def _one_line(error: ValidationError) -> str:
     inner: dict[str, tuple[type[BaseModel], str]] = {
         "columns": (Column, "a column"),
         "expected": (Expectation, "an expectation"),
+        "tracks": (Track, "a track"),
+        "derived": (DerivedTrack, "a derived track"),
     }
     model, thing = inner.get(str(first["loc"][0]) if len(first["loc"]) > 2 else "", (Suite, "a suite"))
     known = list(model.model_fields)
@@ -397,19 +453,22 @@ def draw_subset(suite: Suite, samples: Sequence[Sample], size: int, seed: int) -
     return [sample for sample in samples if sample.id in drawn]
 
 
-def load_samples(suite: Suite, *, limit: int | None = None, labels: Sequence[str] | None = None) -> list[Sample]:
+def load_samples(
+    suite: Suite, *, limit: int | None = None, labels: Sequence[str] | None = None, posed: bool = True
+) -> list[Sample]:
     """Load the items of a suite.
 
     Args:
         suite: The suite.
         limit: Keep this many of the items, from the first.
         labels: Keep items with these labels, before the limit counts.
+        posed: With what the suite's track gives, for which frames may have to be read; ``pose_samples`` does it later.
 
     Raises:
         ConfigError: The limit is not a positive whole number, the dataset does not take its arguments, or the suite has
             no items of its own.
         UnknownNameError: No item has a label.
-        DataError: The dataset has no item, or one id twice.
+        DataError: The dataset has no item, or one id twice, or the items lack what the suite's track gives.
     """
     if limit is not None and (isinstance(limit, bool) or limit <= 0):
         raise ConfigError(f"`--limit` got {limit!r}; expected a whole number above 0; leave it out for all items.")
@@ -436,7 +495,26 @@ def load_samples(suite: Suite, *, limit: int | None = None, labels: Sequence[str
             raise ConfigError(
                 f"`--labels` got {list(labels)!r}; expected at least one label; leave it out for all items."
             )
-    return samples[:limit]
+    if suite.posed is not None:
+        samples = posable(samples, suite.posed)
+        if not samples:
+            raise DataError(
+                f"No item of `{suite.name}@{suite.track}` has a region mask, which the track gives; add the column "
+                "`region_mask` to the manifest."
+            )
+    chosen = samples[:limit]
+    return pose_samples(suite, chosen) if posed else chosen
+
+
+def pose_samples(suite: Suite, samples: Sequence[Sample]) -> list[Sample]:
+    """Return items with the conditioning of the suite's track.
+
+    Raises:
+        DataError: An item lacks what the track gives.
+    """
+    if suite.posed is None:
+        return list(samples)
+    return on_track(samples, suite.posed, named=f"{suite.name}@{suite.track}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -474,7 +552,8 @@ def suite_of_run(spec: RunSpec) -> Suite | None:
     A suite file that is there and cannot be read is logged.
     """
     source = spec.suite_source or spec.suite
-    if source not in registry("suites") and not Path(source).is_file():
+    found, _ = split_track(source)
+    if found not in registry("suites") and not Path(found).is_file():
         return None
     try:
         suite = load_suite(source)

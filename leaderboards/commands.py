@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from anisora.harness.suite import Column
     from anisora.leaderboards.render import Style
     from anisora.leaderboards.store import Leaderboard
+    from anisora.leaderboards.table import LeaderboardTable
 
 __all__ = ["columns_of_suite", "compare", "demo", "leaderboard", "open_leaderboard", "power"]
 
@@ -91,6 +92,27 @@ def _published(suite: str, style: "Style", context: click.Context) -> str:
     return render_published(published_table(suite.partition("@")[0]), style)
 
 
+def _of_all_tracks(
+    board: "Leaderboard", suite: str, columns: Sequence["Column | str"], context: click.Context
+) -> "LeaderboardTable":
+    """Return the table of all tracks, with the options of ``show`` that it takes."""
+    from anisora.harness.errors import ConfigError
+    from anisora.leaderboards.tracks import track_table
+
+    given = context.params
+    if given["with_baselines"]:
+        raise ConfigError("`--all-tracks` got `--with-baselines` too; baselines belong to one track; name it.")
+    return track_table(
+        board,
+        suite.partition("@")[0],
+        columns,
+        models=given["models"] or (),
+        allow_diff=given["allow_diff"],
+        show_untrained=given["show_untrained"],
+        sort_by=given["sort_by"],
+    )
+
+
 def _baselines(board: "Leaderboard", suite: str, columns: Sequence["Column | str"], out: Path, db: Path) -> list[str]:
     """Return the run ids of the suite's degenerate baselines, after scoring those that are not there."""
     from anisora.harness.stages.session import RunOptions
@@ -144,6 +166,7 @@ def leaderboard() -> None:
     show_default=True,
     help="Where runs of baselines go.",
 )
+@option("--all-tracks", is_flag=True, help="Show the runs of all tracks, marked, and the means over tracks.")
 @option("--pareto", callback=split_words, metavar="A,B", help="Name the systems that no other beats in all of these.")
 @option("--published", is_flag=True, help="Show the rows that others report, as printed; needs no leaderboard.")
 @_database
@@ -160,6 +183,7 @@ def show(
     show_untrained: bool,
     with_baselines: bool,
     out: Path,
+    all_tracks: bool,
     pareto: list[str] | None,
     published: bool,
     db: Path,
@@ -170,6 +194,7 @@ def show(
     anisora leaderboard show demo --format latex
     anisora leaderboard show demo --metrics temporal_flickering,sharpness --with-baselines
     anisora leaderboard show demo --pareto flow_magnitude,temporal_flickering
+    anisora leaderboard show demo --all-tracks
     anisora leaderboard show vbench-i2v-8 --published
     """
     from anisora.harness.errors import DataError, UnknownNameError
@@ -182,6 +207,10 @@ def show(
         return
     try:
         board, columns = open_leaderboard(db), columns_of_suite(suite, metrics)
+        if all_tracks:
+            table = _of_all_tracks(board, suite, columns, context)
+            click.echo(render(with_pareto(table, pareto) if pareto else table, style), nl=False)
+            return
         baselines = _baselines(board, suite, columns, out, db) if with_baselines else []
         table = board.build_table(
             suite,

@@ -11,9 +11,9 @@ from anisora.harness.extras import missing_distributions
 from anisora.harness.failpoints import failpoint
 from anisora.harness.record import RunRecord
 from anisora.harness.runfolder import RunFolder, ScoreRow
+from anisora.harness.tracks import split_track
 from anisora.leaderboards.compare import Comparison, compare
 from anisora.leaderboards.database import Database
-from anisora.leaderboards.footnotes import tie_footnote
 from anisora.leaderboards.ingest import (
     delete_run,
     find_run_folders,
@@ -29,7 +29,7 @@ from anisora.leaderboards.ingest import (
 from anisora.leaderboards.publishable import content_digest
 from anisora.leaderboards.submission import Submission, withdrawn_note
 from anisora.leaderboards.table import ColumnChoice, LeaderboardTable, build_table, tidy_rows
-from anisora.leaderboards.ties import with_ties
+from anisora.leaderboards.ties import ranked
 from anisora.leaderboards.words import Words
 
 if TYPE_CHECKING:
@@ -260,27 +260,50 @@ class Leaderboard:
         return [str(key) for (key,) in self._database.read(lambda connection: rows_of(connection, query))]
 
     def suite_key(self, name: str) -> str:
-        """Return the key a user means: a key itself, or a suite's name for its newest version.
+        """Return the key a user means: a key itself, or ``suite`` or ``suite@track`` for its newest version.
 
         Raises:
             RecordError: The newest version has runs of several tracks, of which one must be named.
             UnknownNameError: No run is of such a suite.
         """
+        if name in self.suites():
+            return name
+        suite, track = split_track(name)
+        newest = self._newest_keys(suite)
+        wanted = newest if track is None else [key for key in newest if key.endswith(f":{track}")]
+        if not wanted:
+            raise UnknownNameError(
+                "track", track or "", {key.partition(":")[2] for key in newest}, f"There are runs of: {_has(newest)}"
+            )
+        if len(wanted) > 1:
+            raise RecordError(
+                f"Suite `{name}` has runs of several tracks; name one of: {', '.join(newest)}; or show all with "
+                "--all-tracks."
+            )
+        return wanted[0]
+
+    def standing_runs(self, suite: str) -> list[RunRecord]:
+        """Return the runs of a suite's newest version, on all of its tracks, without those that were withdrawn.
+
+        Raises:
+            UnknownNameError: No run is of such a suite.
+        """
+        withdrawn = self._withdrawn()
+        return [run for key in self._newest_keys(suite) for run in self.runs(key) if run.run_id not in withdrawn]
+
+    def _newest_keys(self, suite: str) -> list[str]:
+        """Return the keys of a suite's newest version, one a track."""
         query = (
             "SELECT DISTINCT suite_key FROM run WHERE suite = $name "
             "AND suite_version = (SELECT max(suite_version) FROM run WHERE suite = $name) ORDER BY suite_key"
         )
-        known = self.suites()
-        if name in known:
-            return name
-        newest = [str(key) for (key,) in self._database.read(lambda c: rows_of(c, query, {"name": name}))]
-        if len(newest) > 1:
-            raise RecordError(f"Suite `{name}` has runs of several tracks; name one of: {', '.join(newest)}.")
+        newest = [str(key) for (key,) in self._database.read(lambda c: rows_of(c, query, {"name": suite}))]
         if not newest:
+            known = self.suites()
             names = {key.partition("@")[0] for key in known} | set(known)
-            hint = f"The leaderboard `{self._database.name}` has: {', '.join(known) or 'nothing yet'}."
-            raise UnknownNameError("suite", name, names, hint)
-        return newest[0]
+            has = _has(known) if known else "nothing yet."
+            raise UnknownNameError("suite", suite, names, f"The leaderboard `{self._database.name}` has: {has}")
+        return newest
 
     def find(self, suite_key: str, name: str) -> RunRecord:
         """Return the run a user means: by its id, or the newest run of a model that neither failed nor was withdrawn.
@@ -340,9 +363,8 @@ class Leaderboard:
             baselines=baselines,
         )
         notes = [withdrawn_note(len(gone), language)] if gone else []
-        ranked = with_ties(table, {row.run_id: self.scores(row.run_id) for row in table.rows})
-        ties = tie_footnote(ranked, Words(language))
-        return replace(ranked, footnotes=(*ranked.footnotes, *ties, *notes))
+        shown = ranked(table, {row.run_id: self.scores(row.run_id) for row in table.rows}, Words(language))
+        return replace(shown, footnotes=(*shown.footnotes, *notes))
 
     def table(
         self,
@@ -421,6 +443,10 @@ class DuckDBLogger:
             RecordError: The rows cannot be read, or the leaderboard cannot be written.
         """
         self._leaderboard.add(record, RunFolder(folder).read_scores(), folder.resolve())
+
+
+def _has(keys: Sequence[str]) -> str:
+    return f"{', '.join(keys)}."
 
 
 def _age(record: RunRecord) -> tuple[str, str]:

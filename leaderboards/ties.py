@@ -6,10 +6,12 @@ from functools import reduce
 
 from anisora.harness.runfolder import ScoreRow
 from anisora.harness.statistics.ranking import Ranking, rank_columns
+from anisora.leaderboards.footnotes import tie_footnote
 from anisora.leaderboards.pairing import rows_by_metric, shared_clusters, values_of
 from anisora.leaderboards.table import LeaderboardTable, Row, TableColumn
+from anisora.leaderboards.words import Words
 
-__all__ = ["rankings_of", "with_ties"]
+__all__ = ["ranked", "rankings_of", "with_ties"]
 
 
 def rankings_of(table: LeaderboardTable, scores: Mapping[str, Sequence[ScoreRow]]) -> dict[str, Ranking]:
@@ -68,6 +70,12 @@ def with_ties(table: LeaderboardTable, scores: Mapping[str, Sequence[ScoreRow]])
         return replace(row, cells=tuple(cells))
 
     return replace(table, rows=tuple(marked(row) for row in table.rows))
+
+
+def ranked(table: LeaderboardTable, scores: Mapping[str, Sequence[ScoreRow]], words: Words) -> LeaderboardTable:
+    """Return the table with its ties, and the footnote that says what their mark means."""
+    tied = with_ties(table, scores)
+    return replace(tied, footnotes=(*tied.footnotes, *tie_footnote(tied, words)))
 
 
 def _values(column: TableColumn, rows: Sequence[ScoreRow], true: Mapping[str, float]) -> dict[str, float]:

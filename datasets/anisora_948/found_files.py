@@ -14,6 +14,7 @@ from anisora.harness.media.folders import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natura
 __all__ = ["FoundFiles", "find_files"]
 
 _LIST_SUFFIX: Final = ".txt"
+_MASK: Final = "-mask"
 _NOT_OURS: Final = frozenset({"__MACOSX"})
 """Folders that packing programs leave behind, with copies of every name."""
 
@@ -26,6 +27,8 @@ class FoundFiles:
     """By stem."""
     images: dict[str, list[Path]]
     """By stem."""
+    masks: dict[str, list[Path]]
+    """By the id that they belong to: images named ``<id>-mask``."""
     texts: list[Path]
     """Which of them are lists of prompts, their contents say."""
 
@@ -36,7 +39,7 @@ class FoundFiles:
 
     def __iter__(self) -> Iterator[Path]:
         """Yield every file once."""
-        for found in (*self.clips.values(), *self.images.values(), self.texts):
+        for found in (*self.clips.values(), *self.images.values(), *self.masks.values(), self.texts):
             yield from found
 
 
@@ -46,12 +49,14 @@ def find_files(root: Path) -> FoundFiles:
     Raises:
         DataError: A folder cannot be read, or a name is not UTF-8 and could stand in no manifest.
     """
-    found = FoundFiles(clips={}, images={}, texts=[])
+    found = FoundFiles(clips={}, images={}, masks={}, texts=[])
     for path in sorted(_files_below(root), key=lambda path: natural_order(str(path))):
         suffix = path.suffix.lower()
         stem = same_spelling(path.stem)
         if suffix in VIDEO_SUFFIXES:
             found.clips.setdefault(stem, []).append(path)
+        elif suffix in IMAGE_SUFFIXES and stem.endswith(_MASK):
+            found.masks.setdefault(stem.removesuffix(_MASK), []).append(path)
         elif suffix in IMAGE_SUFFIXES:
             found.images.setdefault(stem, []).append(path)
         elif suffix == _LIST_SUFFIX:

@@ -18,6 +18,16 @@ __all__ = ["ACCESS", "import_anisora_948"]
 
 _NAME: Final = "anisora-948"
 
+TRACKS: Final[dict[str, Any]] = {
+    "i2v": {"keyframes": {0.0: "image"}},
+    "last": {"keyframes": {1.0: "ground_truth"}},
+    "mid": {"keyframes": {0.5: "ground_truth"}},
+    "keyframe": {"keyframes": {0.0: "image", 1.0: "ground_truth"}},
+    "region": {"keyframes": {0.0: "image"}, "region_mask": True},
+}
+"""What systems are given on each track. The authors name key frames, the last frame and the middle one, and no places;
+these are this project's."""
+
 ACCESS: Final = (
     "the benchmark is not public and is never downloaded: fill in assets/anisora_benchmark_agreement_form.doc of "
     "bilibili/Index-anisora, mail it to the authors whom its README names, unpack what they send, and give "
@@ -89,6 +99,8 @@ def _facts(count: int) -> dict[str, Any]:
         "summary": f"{count} of {EXPECTED_ITEMS} clips of the AniSora benchmark with prompt, first image and label.",
         "summary_zh": f"AniSora 基准 {EXPECTED_ITEMS} 段片段中的 {count} 段，附提示词、初始图像和动作标签。",
         "track": "i2v",
+        "tracks": TRACKS,
+        "derived": {"interp-avg": {"mean_of": ["keyframe", "last", "mid"]}},
         "cluster": "label",
         "reference": "ground-truth",
     }
@@ -111,6 +123,7 @@ def _row(item: Item) -> ManifestRow:
         keyframes=((0.0, item.image),),
         label=item.id.label,
         ground_truth=item.clip,
+        region_mask=item.mask,
         metadata=MappingProxyType({key: value for key, value in metadata.items() if value is not None}),
     )
 

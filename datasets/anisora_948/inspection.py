@@ -70,6 +70,8 @@ class Item:
     clip: Path
     image: Path
     listed: ListedPrompt
+    mask: Path | None = None
+    """Of the region that is to move, where the user put one beside the authors' files."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,6 +151,9 @@ class _Inspector:
                 paths = [*self._files.clips.get(stem, []), *self._files.images.get(stem, [])]
                 kind: DefectKind = "unknown-style" if isinstance(error, UnknownStyleError) else "wrong-id"
                 self._add(kind, f"{' and '.join(map(self._shown, paths))}: {error}", stem)
+        for name, paths in self._files.masks.items():
+            if name not in self._inspection.found:
+                self._add("wrong-id", f"{self._shown(paths[0])} is a mask of {name!r}, which has no clip and no image")
         for label, count in self._inspection.unmapped().items():
             guess = nearest(label, known_actions().spellings)
             hint = f" (nearest: {guess!r})" if guess else ""
@@ -168,7 +173,7 @@ class _Inspector:
         }
 
     def _files_of_ids(self) -> Iterable[Path]:
-        for by_stem in (self._files.clips, self._files.images):
+        for by_stem in (self._files.clips, self._files.images, self._files.masks):
             for paths in by_stem.values():
                 yield from paths
 
@@ -190,9 +195,11 @@ class _Inspector:
             before = len(self._inspection.defects)
             clip = self._only(name, self._files.clips.get(name, []), "missing-clip", "clip")
             image = self._only(name, self._files.images.get(name, []), "missing-image", "image")
+            masks = self._files.masks.get(name, [])
+            mask = self._only(name, masks, "missing-image", "mask") if masks else None
             listed = self._prompt_of(name)
             if clip and image and listed and len(self._inspection.defects) == before:
-                items.append(Item(id=clip_id, name=name, clip=clip, image=image, listed=listed))
+                items.append(Item(id=clip_id, name=name, clip=clip, image=image, listed=listed, mask=mask))
         return items
 
     def _only(self, name: str, paths: list[Path], missing: DefectKind, what: str) -> Path | None:
@@ -230,14 +237,16 @@ class _Inspector:
     def _readable(self, items: list[Item]) -> list[Item]:
         readable = []
         for item in items:
-            clip, image = clip_problem(item.clip), image_problem(item.image)
+            clip = clip_problem(item.clip)
+            pictures = [item.image, *([item.mask] if item.mask else [])]
+            image, picture = next(((why, path) for path in pictures if (why := image_problem(path))), ("", item.image))
             if clip:
                 self._add(
                     "unreadable-clip", f"{self._shown(item.clip)}: {clip.rstrip('.')}; expected a video", item.name
                 )
             if image:
                 self._add(
-                    "unreadable-image", f"{self._shown(item.image)}: {image.rstrip('.')}; expected an image", item.name
+                    "unreadable-image", f"{self._shown(picture)}: {image.rstrip('.')}; expected an image", item.name
                 )
             if not clip and not image:
                 readable.append(item)

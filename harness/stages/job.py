@@ -20,7 +20,15 @@ from anisora.harness.protocols import (
 )
 from anisora.harness.record import Json, RunSpec, digest_of
 from anisora.harness.registry import registry
-from anisora.harness.suite import Suite, draw_subset, load_samples, load_suite, samples_fingerprint, strata_of
+from anisora.harness.suite import (
+    Suite,
+    draw_subset,
+    load_samples,
+    load_suite,
+    pose_samples,
+    samples_fingerprint,
+    strata_of,
+)
 from anisora.harness.types import Clip, Sample
 
 __all__ = ["CUSTOM", "Job", "Key", "custom_jobs", "job_of"]
@@ -135,18 +143,19 @@ def job_of(spec: RunSpec) -> Job:
     suite = _suite_of(spec)
     if suite is None or suite.dataset is None:
         return custom_jobs(spec)[spec.system]
-    samples = load_samples(suite, limit=spec.limit, labels=spec.labels)
+    samples = load_samples(suite, limit=spec.limit, labels=spec.labels, posed=False)
     population = None
     if spec.subset is not None:
         population = dict(sorted(Counter(strata_of(suite, samples).values()).items()))
         samples = draw_subset(suite, samples, spec.subset, spec.subset_seed)
+    samples = pose_samples(suite, samples)
     if spec.videos:
         if len(spec.videos) != 1:
             raise ConfigError(
                 f"`--videos` got {len(spec.videos)} folders for suite {suite.name!r}; expected 1. "
                 "Only `evaluate custom` takes several."
             )
-        everything = load_samples(suite) if spec.limit or spec.labels or spec.subset else samples
+        everything = load_samples(suite, posed=False) if spec.limit or spec.labels or spec.subset else samples
         match = match_videos(
             samples,
             spec.seeds,

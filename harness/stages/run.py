@@ -16,6 +16,7 @@ from anisora.harness.stages.job import CUSTOM, Job, custom_jobs, job_of
 from anisora.harness.stages.plan import metric_names
 from anisora.harness.stages.session import RunOptions, execute
 from anisora.harness.suite import Suite, load_suite
+from anisora.harness.tracks import split_track
 
 __all__ = [
     "CUSTOM",
@@ -332,6 +333,14 @@ def rerun_folder(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.rerun")
 
 
+def _absolute(source: str) -> str:
+    """Return where a suite is read from again, whatever the working directory, with its track."""
+    path, track = split_track(source)
+    if not path.endswith((".yaml", ".yml")):
+        return source
+    return str(Path(path).absolute()) + (f"@{track}" if track else "")
+
+
 def _suite_spec(
     suite: Suite,
     source: str,
@@ -358,7 +367,7 @@ def _suite_spec(
         track=suite.track,
         model=name,
         model_spec=model_spec,
-        suite_source=str(Path(source).absolute()) if source.endswith((".yaml", ".yml")) else source,
+        suite_source=_absolute(source),
         seeds=sorted(seeds or suite.seeds),
         metrics=wanted,
         limit=limit,

@@ -199,6 +199,7 @@ PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "docs/reward.md": empty,
     "docs/submissions.md": None,
     "docs/suites/demo.md": empty,
+    "docs/tracks.md": empty,
     "docs/weights.md": prepare_weights,
 }
 """Where the commands of each page run; those of README.zh.md are those of README.md."""

@@ -6,6 +6,9 @@ import pytest
 from anisora_folder import benchmark_ids, write_anisora_folder
 from small_suite import anisora
 
+from anisora.harness.media.folders import natural_order
+from anisora.harness.runfolder import RunFolder
+
 FORM = "assets/anisora_benchmark_agreement_form.doc"
 
 
@@ -44,6 +47,71 @@ def test_the_benchmark_is_imported_checked_and_scored(folder, tmp_path):
     assert results["condition_fidelity"]["scored"] == 24
     assert results["ssim"]["value"] == 1.0
     assert sum(record["population"].values()) == 948
+
+
+def test_24_items_on_every_track_make_one_table_with_the_derived_row(folder, tmp_path):
+    shutil.copytree(folder / "sent", tmp_path / "sent")
+    chosen = sorted(benchmark_ids(), key=natural_order)[:24]
+    mask = (folder / "sent" / "images" / f"{chosen[0]}.png").read_bytes()
+    for name in chosen:
+        (tmp_path / "sent" / "images" / f"{name}-mask.png").write_bytes(mask)
+    anisora(["suite", "import", "anisora-948", "--root", "sent", "--out", ".", "--strict"], cwd=tmp_path, check=True)
+
+    for track in ("i2v", "last", "mid", "keyframe", "region"):
+        for model in ("ground-truth", "damage/cross-fade:severity=1"):
+            done = anisora(
+                ["run", f"anisora-948.yaml@{track}", "--model", model, "--limit", "24", "--json"],
+                cwd=tmp_path,
+                check=True,
+                timeout=300,
+            )
+            record = json.loads(done.stdout)
+            assert (record["status"], record["items"], record["spec"]["track"]) == ("ok", 24, track)
+
+    one = anisora(["leaderboard", "anisora-948"], cwd=tmp_path)
+    assert one.returncode == 1
+    assert "runs of several tracks" in one.stderr
+    assert "--all-tracks" in one.stderr
+    shown = anisora(["leaderboard", "anisora-948@last", "--format", "json"], cwd=tmp_path, check=True).stdout
+    assert [row["model"] for row in json.loads(shown)["rows"]] == ["damage/cross-fade:severity=1", "ground-truth"]
+
+    shown = anisora(["leaderboard", "anisora-948", "--all-tracks", "--format", "json"], cwd=tmp_path, check=True).stdout
+    table = json.loads(shown)
+    rows = {row["model"]: {cell["metric"]: cell for cell in row["cells"]} for row in table["rows"]}
+    tracks = ["i2v", "interp-avg", "keyframe", "last", "mid", "region"]
+    marked = ["damage/cross-fade:severity=1", *(f"damage/cross-fade:severity=1 [{track}]" for track in tracks[1:])]
+    assert sorted(rows) == sorted([*marked, "ground-truth"])
+    by_item = {}
+    for path in tmp_path.glob("runs/anisora-948-damage*/"):
+        record = json.loads((path / "record.json").read_text())
+        for row in RunFolder(path).read_scores():
+            if row.metric == "condition_fidelity":
+                by_item.setdefault(row.item_id, {})[record["spec"]["track"]] = row.value
+    assert sorted(by_item) == sorted(chosen)
+    means = [(values["keyframe"] + values["last"] + values["mid"]) / 3 for values in by_item.values()]
+    derived = rows["damage/cross-fade:severity=1 [interp-avg]"]["condition_fidelity"]
+    assert derived["value"] == pytest.approx(sum(means) / 24, abs=1e-12)
+    assert derived["scored"] == 24
+    fidelity = {name: cells["condition_fidelity"]["value"] for name, cells in rows.items()}
+    assert (
+        len(
+            {
+                fidelity["damage/cross-fade:severity=1"],
+                fidelity["damage/cross-fade:severity=1 [last]"],
+                fidelity["damage/cross-fade:severity=1 [mid]"],
+            }
+        )
+        == 3
+    )
+    # Interpolation is the mean of its tracks, and no track stands in a column unmarked.
+    daggers = {row["model"]: row["daggers"] for row in table["rows"]}
+    assert [name for name, fields in daggers.items() if "track" not in fields] == [
+        "damage/cross-fade:severity=1",
+        "ground-truth",
+    ]
+    assert any(
+        "interp-avg]: mean over the tracks keyframe, last, mid, item by item." in note for note in table["footnotes"]
+    )
 
 
 def test_defects_are_lines_on_stderr_and_exit_code_3_and_strict_writes_nothing(folder, tmp_path):
