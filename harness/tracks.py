@@ -39,7 +39,7 @@ class Track(BaseModel):
     keyframes: Annotated[dict[Annotated[float, Field(ge=0, le=1)], FrameSource], Field(min_length=1)]
     """{position: where its frame is from}; 0 is the first frame and 1 the last."""
     region_mask: bool = False
-    """Models are given the item's region mask; items without one are not in the track."""
+    """Models are given the item's region mask, and items without one are not in the track; else nobody is given it."""
 
 
 class DerivedTrack(BaseModel):
@@ -125,7 +125,8 @@ def _posed(sample: Sample, track: Track, folder: Path) -> Sample:
             truth = sample.ground_truth
             path = _path(folder, truth, position)
             keyframes.append((position, Image(path=path, digest=f"{truth.digest}-at-{position:g}")))
-    return replace(sample, condition=replace(sample.condition, keyframes=tuple(keyframes)))
+    mask = sample.condition.region_mask if track.region_mask else None
+    return replace(sample, condition=replace(sample.condition, keyframes=tuple(keyframes), region_mask=mask))
 
 
 def _write_frames(samples: Sequence[Sample], wanted: Mapping[str, Sequence[float]], folder: Path, named: str) -> None:

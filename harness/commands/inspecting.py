@@ -229,6 +229,9 @@ def show(name: str, *, as_json: bool) -> None:
             f"image {counts.keyframes}, a ground truth {counts.ground_truth}, a region mask {counts.region_masks}"
         )
     click.echo("columns: " + ", ".join(column.metric for column in loaded.columns))
+    if loaded.tracks:
+        derived = "".join(f"; {name}: mean of {', '.join(rule.mean_of)}" for name, rule in loaded.derived.items())
+        click.echo(f"track {loaded.track} of {', '.join(loaded.tracks)}{derived}")
     if counts is None:
         click.echo(f"Its items are the clips given: anisora evaluate {loaded.name} --videos DIR_OR_MANIFEST")
         return

@@ -360,6 +360,24 @@ def test_other_files_and_hidden_ones_are_passed_over_and_links_are_followed(smal
 # -- what cannot be imported at all
 
 
+def test_masks_of_ones_own_are_found_by_the_id_and_strays_are_named(small, tmp_path):
+    first, second = benchmark_ids(60)[:2]
+    picture = (small / "images" / f"{first}.png").read_bytes()
+    (small / "masks").mkdir()
+    (small / "masks" / f"{first}-mask.png").write_bytes(picture)
+    (small / "masks" / "nobody_1-mask.png").write_bytes(picture)
+    (small / "masks" / f"{second}-mask.png").write_bytes(b"")
+    found = defects_of(small)
+    assert found.pop("unreadable-image")[0].startswith(f"`masks/{second}-mask.png`: ")
+    assert found == {"wrong-id": ["`masks/nobody_1-mask.png` is a mask of 'nobody_1', which has no clip and no image"]}
+    imported = import_anisora_948(small, tmp_path / "out")
+    samples = {sample.id: sample for sample in load_samples(load_suite(f"{imported.files[0]}@region"))}
+    assert list(samples) == [first]
+    assert samples[first].condition.region_mask.name == f"{first}-mask.png"
+    with pytest.raises(UnknownNameError, match="Tracks of suite 'anisora-948': i2v, last, mid, keyframe, region"):
+        load_suite(f"{imported.files[0]}@first")
+
+
 def test_without_a_folder_the_error_says_how_the_clips_are_come_by(tmp_path):
     with pytest.raises(
         ConfigError, match=r"`--root` is missing.*anisora_benchmark_agreement_form\.doc.*mail it"

@@ -90,6 +90,15 @@ def test_each_track_gives_its_frames_at_their_positions(
     assert levels_of(suite, track) == levels
 
 
+def test_the_mask_is_given_on_the_track_of_regions_alone(suite: Path) -> None:
+    masks = {
+        track: [sample.condition.region_mask for sample in load_samples(load_suite(f"{suite}@{track}"))]
+        for track in TRACKS
+    }
+    assert masks.pop("region") == [suite.parent / "mask.png"]
+    assert all(mask is None for found in masks.values() for mask in found)
+
+
 def test_a_suite_without_a_name_behind_it_is_its_own_track(suite: Path) -> None:
     assert load_suite(str(suite)).track == "i2v"
     other = load_suite(f"{suite}@last")
