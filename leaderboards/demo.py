@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.record import RunRecord
 from anisora.harness.registry import registry
 from anisora.harness.stages.plan import unavailable_metrics
@@ -54,15 +55,18 @@ def run_demo(out: Path, options: RunOptions, *, told: Callable[[str], None] = la
     chosen = replace(options, out=out, db=out / "leaderboard.duckdb")
     reference = suite.reference or "ground-truth"
     records = []
-    for spec in (reference, *suite.systems):
-        wanted = [
-            column.metric
-            for column in suite.columns
-            if column.metric not in absent and (spec == reference or not column.systems or spec in column.systems)
-        ]
-        record = run(SUITE, spec, metrics=wanted, allow_missing=True, options=chosen)
-        told(f"{spec}: {record.items} items, {record.counters.decodes} decodes, {sum(record.timings.values()):.1f} s")
-        records.append(record)
+    with DecoderPool(processes=2 * options.workers) as decoders:
+        for spec in (reference, *suite.systems):
+            wanted = [
+                column.metric
+                for column in suite.columns
+                if column.metric not in absent and (spec == reference or not column.systems or spec in column.systems)
+            ]
+            work = replace(chosen, decoders=decoders)
+            record = run(SUITE, spec, metrics=wanted, allow_missing=True, options=work)
+            seconds = sum(record.timings.values())
+            told(f"{spec}: {record.items} items, {record.counters.decodes} decodes, {seconds:.1f} s")
+            records.append(record)
     board = Leaderboard.open(out / "leaderboard.duckdb")
     models = [record.run_id for record in records]
     columns = [column for column in suite.columns if column.metric not in absent]

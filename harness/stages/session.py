@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +57,9 @@ class RunOptions:
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     generate_only: bool = False
     """Stop when the clips exist."""
+    decoders: DecoderPool | None = None
+    """Processes for runs that follow one another, which go on after the run; where None, or where the run decodes in
+    another way, it has its own."""
 
 
 def preview(job: Job, options: RunOptions) -> str:
@@ -94,7 +97,8 @@ def execute(job: Job, options: RunOptions, *, folder: RunFolder | None = None) -
     loggers = [] if options.generate_only else _loggers(options)
     # Two decoders per worker: a clip and its ground truth are read in step. None is started yet, but a library that is
     # not installed is told before anything is written.
-    decoders = DecoderPool(processes=2 * options.workers, options=decode)
+    shared = options.decoders if options.decoders is not None and options.decoders.options == decode else None
+    decoders = nullcontext(shared) if shared else DecoderPool(processes=2 * options.workers, options=decode)
     with target.lock(), _log_file(target):
         if options.fresh:
             _clear(target)
@@ -172,14 +176,14 @@ class _Session:
 
     def run(self) -> RunRecord:
         """Go through the stages."""
-        started = _now()
+        started, before = _now(), self.pool.decodes
         clips, errors = self._clips()
         kept_rows, streams = self._kept(clips)
         scored: list[Scored] = []
-        with self._store() as store:
-            if not self.options.generate_only:
-                scored = self._score(store, clips, kept_rows, streams)
-            counters = store.counters
+        store = self._store()
+        if not self.options.generate_only:
+            scored = self._score(store, clips, kept_rows, streams)
+        counters = store.counters.model_copy(update={"decodes": self.pool.decodes - before})
         return self._write(started, clips, scored, errors, counters)
 
     def _store(self) -> FeatureStore:
