@@ -10,7 +10,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "manifest": "anisora.datasets.manifest:ManifestDataset",
     },
     "importers": {
-        "anisora-948": "anisora.datasets.anisora_948.importing:import_anisora_948",
+        "anisora-948": "anisora.datasets.anisora_948.importing:anisora_948",
     },
     "suites": {
         "anisora-7": "anisora.datasets:suites/anisora-7.yaml",

@@ -113,7 +113,7 @@ def _import_named(
     from anisora.harness.inputs.importer import NamedImporter
     from anisora.harness.registry import registry
 
-    importer: NamedImporter = registry("importers").get(source)
+    importer: NamedImporter = registry("importers").create(source)
     imported = importer(root, out, name=name, metrics=metrics, template=template, strict=strict)
     for line in imported.defects:
         # A file's name may hold anything, also what would move the cursor or colour the terminal.
