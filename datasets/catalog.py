@@ -11,6 +11,8 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
     },
     "importers": {
         "anisora-948": "anisora.datasets.anisora_948.importing:anisora_948",
+        "showcase-13": "anisora.datasets.showcase_13.importing:showcase_13",
+        "vbench-i2v": "anisora.datasets.vbench_i2v.importing:vbench_i2v",
     },
     "suites": {
         "anisora-7": "anisora.datasets:suites/anisora-7.yaml",
