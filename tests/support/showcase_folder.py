@@ -1,4 +1,4 @@
-"""A folder with the images of the thirteen examples, under the names that Index-anisora gives them; pictures are drawn."""
+"""A folder with the images of the thirteen examples, named as Index-anisora names them; the pictures are drawn."""
 
 from pathlib import Path
 
