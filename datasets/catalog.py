@@ -10,7 +10,9 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "manifest": "anisora.datasets.manifest:ManifestDataset",
     },
     "importers": {
-        "anisora-948": "anisora.datasets.anisora_948.importing:import_anisora_948",
+        "anisora-948": "anisora.datasets.anisora_948.importing:anisora_948",
+        "showcase-13": "anisora.datasets.showcase_13.importing:showcase_13",
+        "vbench-i2v": "anisora.datasets.vbench_i2v.importing:vbench_i2v",
     },
     "suites": {
         "anisora-7": "anisora.datasets:suites/anisora-7.yaml",

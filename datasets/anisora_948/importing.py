@@ -1,6 +1,5 @@
 """Builds the suite ``anisora-948`` from the folder that the authors of the benchmark send after a signed form."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +8,13 @@ from typing import Any, Final
 
 from anisora.datasets.anisora_948.actions import NO_STYLE, known_actions
 from anisora.datasets.anisora_948.inspection import EXPECTED_ITEMS, Inspection, Item, inspect
-from anisora.harness.errors import ConfigError, DataError
-from anisora.harness.inputs.importer import Imported, write_suite
+from anisora.datasets.importing.defects import counts_of, report_of
+from anisora.datasets.importing.writing import Findings, checked_folder, new_report_path, write_import
+from anisora.harness.errors import DataError
+from anisora.harness.inputs.importer import Imported, NamedImporter
 from anisora.harness.inputs.manifest import ManifestRow
-from anisora.harness.inputs.paths import missing_path, write_new
 
-__all__ = ["ACCESS", "import_anisora_948"]
+__all__ = ["ACCESS", "anisora_948", "import_anisora_948"]
 
 _NAME: Final = "anisora-948"
 
@@ -34,6 +34,11 @@ ACCESS: Final = (
     "--root DIR; see docs/datasets/anisora-948.md."
 )
 """How the clips are come by; the only way there is."""
+
+
+def anisora_948() -> NamedImporter:
+    """Return the importer, as it is registered; it takes no arguments."""
+    return import_anisora_948
 
 
 def import_anisora_948(
@@ -59,37 +64,21 @@ def import_anisora_948(
         ConfigError: No folder was given, or as ``write_suite``.
         DataError: The folder does not exist, holds no file of the benchmark or not one whole item.
     """
-    if root is None:
-        raise ConfigError(f"`--root` is missing; expected the folder of {_NAME}; {ACCESS}")
-    if not root.is_dir():
-        raise missing_path(root, f"the folder of {_NAME}")
+    folder = checked_folder(root, _NAME, ACCESS)
     suite_name = name or (f"{_NAME}-{template}" if template else _NAME)
-    report_path = out / f"{suite_name}.import.json"
-    if report_path.exists():
-        raise ConfigError(f"`{report_path}` is there already; expected a new file; remove it or choose another name.")
-    inspection = inspect(root)
+    report_path = new_report_path(out, suite_name)
+    inspection = inspect(folder)
     if not inspection.sha256:
-        raise DataError(f"`{root}` has no clip, no image and no list of prompts; {ACCESS}")
-    defects = tuple(map(str, inspection.defects))
-    report = _report(inspection)
-    summary = _summary(inspection)
-    if strict and defects:
-        return Imported(summary=summary, defects=defects, report=report)
-    if not inspection.items:
-        raise DataError(
-            f"`{root}` has not one whole item among {len(inspection.found)}; the first of {len(defects)} defects is "
-            f"{defects[0]}; expected {EXPECTED_ITEMS} clips with image and prompt; --strict lists all defects."
-        )
-    paths = write_suite(
-        [_row(item) for item in inspection.items],
-        suite_name,
-        out,
+        raise DataError(f"`{folder}` has no clip, no image and no list of prompts; {ACCESS}")
+    findings = Findings(
+        rows=[_row(item) for item in inspection.items],
+        defects=inspection.defects,
         facts=_facts(len(inspection.items)),
-        metrics=metrics,
-        template=template,
+        report=_report(inspection),
+        summary=_summary(inspection),
+        expected=f"{EXPECTED_ITEMS} clips with image and prompt",
     )
-    write_new(report_path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-    return Imported(files=(*paths, report_path), summary=summary, defects=defects, report=report)
+    return write_import(findings, folder, suite_name, report_path, metrics=metrics, template=template, strict=strict)
 
 
 def _facts(count: int) -> dict[str, Any]:
@@ -144,9 +133,7 @@ def _report(inspection: Inspection) -> dict[str, Any]:
         "labels_by_style": {label: dict(counts) for label, counts in labels.items()},
         "styles": _styles(inspection),
         "unmapped": inspection.unmapped(),
-        "left_out": inspection.left_out,
-        "defect_counts": dict(Counter(defect.kind for defect in inspection.defects)),
-        "defects": [{"kind": defect.kind, "id": defect.id, "message": defect.message} for defect in inspection.defects],
+        **report_of(inspection.defects, inspection.left_out),
         "lists": inspection.lists,
         "actions_sha256": known_actions().sha256,
         "sha256": inspection.sha256,
@@ -156,15 +143,11 @@ def _report(inspection: Inspection) -> dict[str, Any]:
 def _summary(inspection: Inspection) -> tuple[str, ...]:
     styles = ", ".join(f"{style} {count}" for style, count in _styles(inspection).items())
     glosses = {action.name: action.zh for action in known_actions().by_key.values()}
-    lines = [
+    return (
         f"{len(inspection.items)} of {EXPECTED_ITEMS} items in {len(inspection.labels())} labels; styles: {styles}",
         *(
             f"{counts.total():6d}  {label} {glosses.get(label, '(unmapped)')}"
             for label, counts in inspection.labels().items()
         ),
-    ]
-    if inspection.defects:
-        kinds = Counter(defect.kind for defect in inspection.defects)
-        counted = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
-        lines.append(f"{len(inspection.left_out)} left out; {len(inspection.defects)} defects: {counted}")
-    return tuple(lines)
+        *counts_of(inspection.defects, inspection.left_out),
+    )

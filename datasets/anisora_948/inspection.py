@@ -10,12 +10,13 @@ from anisora.datasets.anisora_948.actions import known_actions
 from anisora.datasets.anisora_948.clip_ids import ClipId, UnknownStyleError, WrongIdError, read_clip_id
 from anisora.datasets.anisora_948.found_files import FoundFiles, find_files
 from anisora.datasets.anisora_948.listed_prompts import ListedPrompt, ListedPrompts, read_listed_prompts
+from anisora.datasets.importing.defects import Defect, counted, identical_files, in_order, unreadable_image
+from anisora.datasets.importing.found_files import digests_below
 from anisora.harness.errors import nearest
-from anisora.harness.inputs.paths import shortened, unreadable_path
-from anisora.harness.media.headers import clip_problem, image_problem
-from anisora.harness.runfolder import sha256_of_file
+from anisora.harness.inputs.paths import shortened
+from anisora.harness.media.headers import clip_problem
 
-__all__ = ["DEFECT_KINDS", "EXPECTED_ITEMS", "SMALLEST_LABEL", "Defect", "DefectKind", "Inspection", "Item", "inspect"]
+__all__ = ["DEFECT_KINDS", "EXPECTED_ITEMS", "SMALLEST_LABEL", "DefectKind", "Inspection", "Item", "inspect"]
 
 EXPECTED_ITEMS: Final = 948
 SMALLEST_LABEL: Final = 10
@@ -43,21 +44,6 @@ DefectKind = Literal[
 ]
 DEFECT_KINDS: Final[tuple[DefectKind, ...]] = get_args(DefectKind)
 """In the order in which they are reported."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defect:
-    """One thing that is wrong."""
-
-    kind: DefectKind
-    message: str
-    """One line, without the kind: what, the value seen, what was expected."""
-    id: str | None = None
-    """The item that is left out for it."""
-
-    def __str__(self) -> str:
-        """The line that is printed."""
-        return f"{self.kind}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +103,7 @@ def inspect(root: Path) -> Inspection:
     files = find_files(root)
     prompts = read_listed_prompts(files.texts, root)
     _Inspector(inspection, files, prompts).run()
-    inspection.defects.sort(key=lambda defect: DEFECT_KINDS.index(defect.kind))  # stable: within a kind, as found
+    inspection.defects = in_order(inspection.defects, DEFECT_KINDS)
     return inspection
 
 
@@ -157,16 +143,12 @@ class _Inspector:
         for label, count in self._inspection.unmapped().items():
             guess = nearest(label, known_actions().spellings)
             hint = f" (nearest: {guess!r})" if guess else ""
-            items = _counted(count, "item")
+            items = counted(count, "item")
             self._add("unknown-label", f"{label!r} of {items} is not on the list of labels{hint}; kept, unmapped")
 
     def _hash_files(self) -> None:
-        for path in (*self._files_of_ids(), *self._prompts.lists):
-            try:
-                self._inspection.sha256[path.relative_to(self._inspection.root).as_posix()] = sha256_of_file(path)
-            except OSError as error:
-                if path in self._prompts.lists:
-                    raise unreadable_path(path, error) from error
+        paths = (*self._files_of_ids(), *self._prompts.lists)
+        self._inspection.sha256 = digests_below(self._inspection.root, paths)
         self._inspection.lists = {
             path.relative_to(self._inspection.root).as_posix(): encoding
             for path, encoding in self._prompts.lists.items()
@@ -239,32 +221,26 @@ class _Inspector:
         for item in items:
             clip = clip_problem(item.clip)
             pictures = [item.image, *([item.mask] if item.mask else [])]
-            image, picture = next(((why, path) for path in pictures if (why := image_problem(path))), ("", item.image))
+            unreadable = [unreadable_image(path, self._shown(path), item.name) for path in pictures]
+            image = next(filter(None, unreadable), None)
             if clip:
                 self._add(
                     "unreadable-clip", f"{self._shown(item.clip)}: {clip.rstrip('.')}; expected a video", item.name
                 )
             if image:
-                self._add(
-                    "unreadable-image", f"{self._shown(picture)}: {image.rstrip('.')}; expected an image", item.name
-                )
+                self._inspection.defects.append(image)
             if not clip and not image:
                 readable.append(item)
         return readable
 
     def _distinct(self, items: list[Item], what: str, file_of: Callable[[Item], Path]) -> list[Item]:
-        first: dict[str, Item] = {}
-        for item in items:
-            digest = self._inspection.sha256[file_of(item).relative_to(self._inspection.root).as_posix()]
-            earlier = first.setdefault(digest, item)
-            if earlier is not item:
-                self._add(
-                    "identical-files",
-                    f"{item.name!r} has the {what} of {earlier.name!r} (sha256 {digest[:12]}…); expected another; "
-                    f"{earlier.name!r} is kept",
-                    item.name,
-                )
-        return list(first.values())
+        digests = self._inspection.sha256
+        copies = identical_files(
+            [(item.name, digests[file_of(item).relative_to(self._inspection.root).as_posix()]) for item in items], what
+        )
+        self._inspection.defects += copies
+        left_out = {copy.id for copy in copies}
+        return [item for item in items if item.name not in left_out]
 
     def _count(self) -> None:
         found = self._inspection.found
@@ -273,10 +249,6 @@ class _Inspector:
             count, most = by_action[name], action.most
             if count < SMALLEST_LABEL or (most is not None and count > most):
                 expected = f"{SMALLEST_LABEL} or more" if most is None else f"{SMALLEST_LABEL} to {most}"
-                self._add("label-count", f"{name!r} has {_counted(count, 'clip')}; expected {expected}")
+                self._add("label-count", f"{name!r} has {counted(count, 'clip')}; expected {expected}")
         if len(found) != EXPECTED_ITEMS:
-            self._add("item-count", f"here are {_counted(len(found), 'item')}; expected {EXPECTED_ITEMS}")
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+            self._add("item-count", f"here are {counted(len(found), 'item')}; expected {EXPECTED_ITEMS}")

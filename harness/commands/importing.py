@@ -58,12 +58,15 @@ def import_suite_command(
 ) -> int:
     r"""Build a suite from a folder of clips, or from a data set that is known by name.
 
-    Of a folder, images and prompts lie beside the clips. What a named data set needs is on its page; every defect of
-    it is a line, and exit code 3 says that there were some.
+    Of a folder, images and prompts lie beside the clips. Data sets known by name are anisora-948, vbench-i2v and
+    showcase-13, some with arguments. What each needs is on its page in docs/datasets; every defect of it is a line,
+    and exit code 3 says that there were some.
 
     \b
     anisora suite import my_clips/ --name my-suite
     anisora suite import anisora-948 --root AniSora-Benchmark/
+    anisora suite import vbench-i2v:ratio=1-1 --root vbench2_beta_i2v/
+    anisora suite import showcase-13:language=zh --root assets/
     """
     from anisora.harness.registry import registry
 
@@ -113,7 +116,7 @@ def _import_named(
     from anisora.harness.inputs.importer import NamedImporter
     from anisora.harness.registry import registry
 
-    importer: NamedImporter = registry("importers").get(source)
+    importer: NamedImporter = registry("importers").create(source)
     imported = importer(root, out, name=name, metrics=metrics, template=template, strict=strict)
     for line in imported.defects:
         # A file's name may hold anything, also what would move the cursor or colour the terminal.

@@ -43,7 +43,11 @@ class Imported:
 
 
 class NamedImporter(Protocol):
-    """Builds the suite of a data set that is known by name, from a folder that holds it."""
+    """Builds the suite of a data set that is known by name, from a folder that holds it.
+
+    What is registered is a function that takes the arguments of a specification, such as ``vbench-i2v:ratio=1-1``, and
+    returns the importer.
+    """
 
     def __call__(
         self,
@@ -187,6 +191,7 @@ def write_suite(
     out: Path,
     *,
     facts: Mapping[str, Any],
+    seeds: Sequence[int] = (0,),
     metrics: Sequence[str] | None = None,
     template: str | None = None,
 ) -> tuple[Path, Path]:
@@ -197,6 +202,7 @@ def write_suite(
         name: The name of the suite.
         out: The folder to write to.
         facts: Keys of the suite besides name, version, dataset, seeds and columns.
+        seeds: Of the suite: as many clips does a system bring for each item.
         metrics: The columns; by default every core metric whose needs all items meet.
         template: A suite whose columns it gets, heads and scales included, in place of ``metrics``.
 
@@ -216,7 +222,7 @@ def write_suite(
         "version": 1,
         **facts,
         "dataset": f"manifest:path={manifest_path.name}",
-        "seeds": [0],
+        "seeds": list(seeds),
         "columns": _columns(rows, metrics, template),
     }
     try:

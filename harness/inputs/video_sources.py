@@ -3,15 +3,15 @@
 Nothing is decided here about what a video stands for, and nothing is decoded.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from anisora.harness.errors import DataError
+from anisora.harness.inputs.json_lists import read_json_objects
 from anisora.harness.inputs.manifest import ManifestRow, clip_at, read_manifest
 from anisora.harness.inputs.paths import missing_path, path_exists, shortened, unreadable_path
-from anisora.harness.inputs.tabular import MAX_BYTES, TABLE_SUFFIXES, is_table
+from anisora.harness.inputs.tabular import TABLE_SUFFIXES, is_table
 from anisora.harness.inputs.video_names import split_number
 from anisora.harness.media.folders import VIDEO_SUFFIXES, frame_paths, natural_order
 from anisora.harness.types import Clip
@@ -19,6 +19,7 @@ from anisora.harness.types import Clip
 __all__ = ["FoundVideo", "find_videos", "read_full_info", "video_clip"]
 
 _FULL_INFO: Final = "_full_info.json"
+_FULL_INFO_HOLDS: Final = "VBench's list of objects with prompt_en, dimension and video_list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ def read_full_info(source: Path) -> list[FoundVideo]:
         DataError: It is not such a list, or a video does not exist.
     """
     videos: dict[tuple[str, str], FoundVideo] = {}
-    for number, entry in enumerate(_full_info_entries(source)):
+    for number, entry in enumerate(read_json_objects(source, _FULL_INFO_HOLDS)):
         where = f"`{source}` entry {number}"
         prompt, paths = entry.get("prompt_en"), entry.get("video_list")
         if not isinstance(prompt, str) or not prompt:
@@ -144,26 +145,6 @@ def read_full_info(source: Path) -> list[FoundVideo]:
                 ),
             )
     return list(videos.values())
-
-
-def _full_info_entries(source: Path) -> list[dict[str, Any]]:
-    try:
-        if source.stat().st_size > MAX_BYTES:
-            raise DataError(f"`{source}` has {source.stat().st_size} bytes; expected at most {MAX_BYTES}; split it.")
-        entries = json.loads(source.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise unreadable_path(source, error) from error
-    except (ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(
-            f"`{source}` is not JSON in UTF-8 ({shortened(reason)}); expected VBench's list; write it again."
-        ) from None
-    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise DataError(
-            f"`{source}` got {shortened(entries)}; expected VBench's list of objects with prompt_en, "
-            "dimension and video_list; write it again."
-        )
-    return entries
 
 
 def _listed_video(source: Path, where: str, text: object) -> Path:

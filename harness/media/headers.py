@@ -12,7 +12,7 @@ from anisora.harness.media.containers import missing_bytes, sniff
 from anisora.harness.media.process import DecodeLimits
 from anisora.harness.media.regular_files import open_regular_file
 
-__all__ = ["clip_problem", "image_problem"]
+__all__ = ["clip_problem", "image_problem", "image_size"]
 
 _MAX_BYTES: Final = DecodeLimits().max_file_bytes
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP")
@@ -21,10 +21,7 @@ _FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP")
 def image_problem(path: Path) -> str | None:
     """Return why an image cannot be one, or None: empty, too large, no header of an image, or a cut one."""
     try:
-        with open_regular_file(path, _MAX_BYTES) as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata
-            with PillowImage.open(file, formats=_FORMATS):
-                return None
+        image_size(path)
     except VideoUnreadable as error:
         return error.detail
     except UnidentifiedImageError:
@@ -33,6 +30,15 @@ def image_problem(path: Path) -> str | None:
         return "its header asks for too many pixels."
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's readers raise of broken data
         return f"Pillow says {str(error)!r}."
+    return None
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return (width, height) as the header says of an image that has no problem; of others, whatever is raised."""
+    with open_regular_file(path, _MAX_BYTES) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd metadata
+        with PillowImage.open(file, formats=_FORMATS) as image:
+            return image.size
 
 
 def clip_problem(path: Path) -> str | None:

@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from anisora_folder import write_anisora_folder
 from documentation import SHELL, blocks, commands_in, doc_pages, generator, links
 from prepared_folder import (
-    BENCHMARK,
+    DATA_SETS,
     NAMED_RUN,
     add_named_run,
     prepare_benchmark,
     prepare_inputs,
     prepare_rated_clips,
+    prepare_showcase,
+    prepare_vbench_i2v,
     prepare_weights,
 )
 from shared_data import REPOSITORY
@@ -190,6 +191,8 @@ def run_line(command: str, folder: Path, cache: Path) -> str:
 PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "README.md": None,  # the prepared folder
     "docs/datasets/anisora-948.md": prepare_benchmark,
+    "docs/datasets/showcase-13.md": prepare_showcase,
+    "docs/datasets/vbench-i2v.md": prepare_vbench_i2v,
     "docs/inputs.md": prepare_inputs,
     "docs/claims.md": None,
     "docs/damages.md": empty,
@@ -225,8 +228,9 @@ def test_the_commands_of_the_page_run_in_order(
 def test_the_example_in_the_help_runs(example: str, folder: Path, prepared: Path, cache: Path) -> None:
     shutil.copytree(prepared / "made", folder / "made")
     add_named_run(folder)
-    if BENCHMARK in example:
-        write_anisora_folder(folder / BENCHMARK)
+    for name, write in DATA_SETS.items():
+        if f"--root {name}/" in example:
+            write(folder / name)
     assert (folder / "runs" / NAMED_RUN / "record.json").is_file()
     assert run_line(example, folder, cache).strip() != ""
 

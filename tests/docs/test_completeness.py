@@ -32,8 +32,8 @@ def first_cells(name: str, pattern: str) -> list[str]:
     return re.findall(rf"^\| {pattern} \|", read(name), re.MULTILINE)
 
 
-@pytest.mark.parametrize(("kind", "folder"), [("metrics", "metrics"), ("suites", "suites")])
-def test_every_metric_and_suite_has_a_page_and_every_page_a_subject(kind: str, folder: str) -> None:
+@pytest.mark.parametrize(("kind", "folder"), [("metrics", "metrics"), ("suites", "suites"), ("importers", "datasets")])
+def test_every_metric_suite_and_importer_has_a_page_and_every_page_a_subject(kind: str, folder: str) -> None:
     assert sorted(path.stem for path in (DOCS / folder).glob("*.md")) == registry(kind).names()
 
 
@@ -41,6 +41,15 @@ def test_every_metric_and_suite_has_a_page_and_every_page_a_subject(kind: str, f
 def test_everything_registered_is_in_the_index(kind: str) -> None:
     index = read("docs/index.md")
     assert [name for name in registry(kind).names() if f"`{name}`" not in index] == []
+
+
+def test_every_page_of_a_data_set_is_in_the_index_and_its_importer_in_the_help() -> None:
+    index, page = read("docs/index.md"), read("docs/commands.md")
+    section = page.partition("### anisora suite import\n")[2].partition("\n### ")[0]
+    for name in registry("importers").names():
+        assert f"(datasets/{name}.md)" in index
+        assert f"(datasets/{name}.md)" in section
+        assert f"anisora suite import {name}" in section
 
 
 def test_every_reward_and_dataset_is_named_somewhere() -> None:

@@ -149,7 +149,10 @@ def test_without_the_folder_the_way_to_it_is_told(tmp_path):
     ("arguments", "words"),
     [
         (["clips"], "`--name` is missing; expected the name of the suite of `clips`"),
-        (["anisora-498", "--root", "x"], "are for data sets known by name (anisora-948), and 'anisora-498' is none"),
+        (
+            ["anisora-498", "--root", "x"],
+            "are for data sets known by name (anisora-948, showcase-13, vbench-i2v), and 'anisora-498' is none",
+        ),
         (["clips", "--name", "x", "--strict"], "`--root`, `--strict` and `--json` are for data sets known by name"),
         (["anisora-948", "--root", ".", "--fps", "24"], "`--role` and `--fps` are for folders"),
     ],

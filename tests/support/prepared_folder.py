@@ -15,21 +15,25 @@ Help texts find in addition:
     characters/                      two pictures each of two characters, and gallery.safetensors, as if made of them
     ratings.csv, scores.csv          made-up ratings and scores of the clips in outputs/v2/
 
-Three pages have a folder of their own: that on inputs, see ``prepare_inputs``, that on heads, see
-``prepare_rated_clips``, and that on the AniSora benchmark, see ``prepare_benchmark``.
+Some pages have a folder of their own: that on inputs, see ``prepare_inputs``, that on heads, see
+``prepare_rated_clips``, and those on data sets, see ``prepare_benchmark``, ``prepare_vbench_i2v`` and
+``prepare_showcase``.
 """
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from anisora_folder import write_anisora_folder
 from documentation import rated_clips
+from showcase_folder import write_showcase_folder
 from small_suite import anisora, only_run
+from vbench_i2v_folder import write_vbench_i2v_folder
 
 from anisora.datasets.demo import DemoDataset
+from anisora.datasets.showcase_13.items import known_examples
 from anisora.harness.degrade import degrade
 from anisora.harness.inputs.importer import import_suite
 from anisora.harness.media.decoder import DecoderPool
@@ -37,21 +41,27 @@ from anisora.harness.render import Scene, prompt_of, render
 from anisora.harness.types import Frames
 
 __all__ = [
-    "BENCHMARK",
+    "DATA_SETS",
     "NAMED_RUN",
     "add_named_run",
     "prepare",
     "prepare_benchmark",
     "prepare_inputs",
     "prepare_rated_clips",
+    "prepare_showcase",
+    "prepare_vbench_i2v",
     "prepare_weights",
 ]
 
 NAMED_RUN = "demo-my-model-0123456789"
 """The run that help texts name."""
 
-BENCHMARK = "AniSora-Benchmark"
-"""The folder of the 948 clips, as its page and a help text name it."""
+DATA_SETS: dict[str, Callable[[Path], object]] = {
+    "AniSora-Benchmark": write_anisora_folder,
+    "assets": write_showcase_folder,
+    "vbench2_beta_i2v": write_vbench_i2v_folder,
+}
+"""{folder of a data set, as its page and a help text name it: what writes it}"""
 
 _ENCODER = "h264:crf=10"
 _ACTIONS = ("walk", "run", "jump", "wave", "talk", "turn", "bow")
@@ -136,9 +146,30 @@ def prepare_rated_clips(folder: Path) -> Path:
 
 def prepare_benchmark(folder: Path) -> Path:
     """Write what the page on the AniSora benchmark takes for granted: its folder, and ``outputs/v2/``."""
-    write_anisora_folder(folder / BENCHMARK)
-    shutil.copytree(folder / BENCHMARK / "videos", folder / "outputs" / "v2")
+    write_anisora_folder(folder / "AniSora-Benchmark")
+    shutil.copytree(folder / "AniSora-Benchmark" / "videos", folder / "outputs" / "v2")
     return folder
+
+
+def prepare_vbench_i2v(folder: Path) -> Path:
+    """Write what the page on VBench-I2V takes for granted: its folder, and in ``outputs/v2/`` clips of two prompts."""
+    prompts = write_vbench_i2v_folder(folder / "vbench2_beta_i2v")[:2]
+    _write_made_clips(folder / "outputs" / "v2", [f"{prompt}-{index}" for prompt in prompts for index in range(5)])
+    return folder
+
+
+def prepare_showcase(folder: Path) -> Path:
+    """Write what the page on the showcase takes for granted: ``assets/``, and ``outputs/v2/``."""
+    write_showcase_folder(folder / "assets")
+    _write_made_clips(folder / "outputs" / "v2", [example.id for example in known_examples().items])
+    return folder
+
+
+def _write_made_clips(folder: Path, names: Sequence[str]) -> None:
+    frames = render(Scene(action="walk", seed=0, width=96, height=64, num_frames=6))
+    noisy = [degrade("noise", frames, severity=0.1 + 0.01 * place) for place in range(len(names))]
+    with DecoderPool() as pool:
+        _write(pool, folder, list(zip(names, noisy, [16.0] * len(names), strict=True)))
 
 
 def prepare_weights(folder: Path) -> Path:

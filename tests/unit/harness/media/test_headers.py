@@ -7,7 +7,7 @@ import pytest
 from media_files import drawn, write_video
 from PIL import Image
 
-from anisora.harness.media.headers import clip_problem, image_problem
+from anisora.harness.media.headers import clip_problem, image_problem, image_size
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp"])
@@ -15,6 +15,7 @@ def test_a_whole_image_has_no_problem(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(path)
     assert image_problem(path) is None
+    assert image_size(path) == (6, 4)
 
 
 def test_what_is_wrong_with_an_image_is_said(tmp_path):
