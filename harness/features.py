@@ -183,12 +183,16 @@ class FeatureStore:
             identity["region_mask"] = sha256_of_file(mask) if mask else None
         return identity
 
-    def _key(self, item: Generation, request: FeatureRequest) -> str:
+    def _key(self, item: Generation, request: FeatureRequest, stream: StreamInfo | None) -> str:
         if request is _STREAM:
             return digest_of({"extractor": "stream", "version": 1, **self._identity(item, needs=())})
         info = self.extractor(request.extractor).info
         needs = set(info.needs) | ({"keyframes"} if request.sampling.mode == "keyframes" else set())
         device = {"device": compute_device().kind} if info.runs_on_devices else {}
+        identity = self._identity(item, needs=needs)
+        if self.follows_from_inputs(request):
+            assert stream is not None
+            identity = {name: identity[name] for name in sorted(needs)} | {"size": [stream.height, stream.width]}
         return digest_of(
             {
                 **device,
@@ -200,22 +204,22 @@ class FeatureStore:
                 "preprocess": info.preprocess,
                 "sampling": request.sampling.id,
                 "weights": {name: self._weights.get(name, "") for name in info.weights},
-                **self._identity(item, needs=needs),
+                **identity,
             }
         )
 
     def _fill(self, item: Generation, entry: _Entry, requests: Iterable[FeatureRequest]) -> None:
+        if entry.stream is None and (cached := self.cached(item, _STREAM)) is not None:
+            entry.stream = _stream_of(cached)
         missing = []
         for request in requests:
             if request is _STREAM or request in entry.features or request in entry.failures:
                 continue
-            cached = self._cached(item, request)
+            cached = self.cached(item, request, entry.stream)
             if cached is None:
                 missing.append(request)
             else:
                 entry.features[request] = cached
-        if entry.stream is None and (cached := self._cached(item, _STREAM)) is not None:
-            entry.stream = _stream_of(cached)
         if not missing and entry.stream is not None:
             return
         try:
@@ -226,17 +230,30 @@ class FeatureStore:
         entry.features.update(features)
         entry.failures.update(failures)
         if self._cache is not None:
-            self._cache.write(self._key(item, _STREAM), _arrays_of(entry.stream))
+            self._cache.write(self._key(item, _STREAM, None), _arrays_of(entry.stream))
             for request, arrays in features.items():
-                self._cache.write(self._key(item, request), arrays)
+                self._cache.write(self._key(item, request, entry.stream), arrays)
 
-    def _cached(self, item: Generation, request: FeatureRequest) -> Features | None:
-        if self._cache is None:
+    def cached(self, item: Generation, request: FeatureRequest, stream: StreamInfo | None = None) -> Features | None:
+        """Return the features that are kept on disk, or None.
+
+        Args:
+            item: The clip.
+            request: Which.
+            stream: What the clip is, where that is known; what follows from its inputs alone is looked up by its size.
+        """
+        if self._cache is None or (stream is None and self.follows_from_inputs(request)):
             return None
-        found = self._cache.read(self._key(item, request))
+        found = self._cache.read(self._key(item, request, stream))
         with self._lock:
             self._counts["cache_misses" if found is None else "cache_hits"] += 1
         return found
+
+    def follows_from_inputs(self, request: FeatureRequest) -> bool:
+        """Return whether all clips with the same inputs, and frames of the same size, have the same features."""
+        if request is _STREAM or request.sampling.count != 1:
+            return False
+        return self.extractor(request.extractor).info.reads == "inputs"
 
     def _compute(
         self, item: Generation, requests: list[FeatureRequest]
@@ -348,6 +365,11 @@ class _Pass:
 
     def _choose(self, expected: StreamInfo) -> NDArray[np.int64] | None:
         self.expected_frames = expected.num_frames
+        for queue in self.queues:
+            if self.store.follows_from_inputs(queue.request):
+                known = self.store.cached(self.item, queue.request, expected)
+                if known is not None:
+                    queue.take_known(known)
         chosen = [queue.start(expected) for queue in self.queues]
         if not chosen:  # only length and size are asked for: every frame is decoded and none is shipped
             return np.empty(0, np.int64)

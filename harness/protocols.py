@@ -81,6 +81,9 @@ class ExtractorInfo:
     """Id of the preprocessing, with everything that names it: size, filter, antialias, normalisation."""
     needs: frozenset[Need] = frozenset()
     """Inputs beside the clip that reach the batch and the cache key."""
+    reads: Literal["frames", "inputs"] = "frames"
+    """``inputs``: a row follows from ``needs`` and the size of the frames, whatever they show. Where one row is asked
+    for, it is computed once for all clips that have these in common."""
     weights: tuple[str, ...] = ()
     """Names in the weights ledger."""
     extra: str = ""

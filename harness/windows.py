@@ -125,6 +125,7 @@ class WindowQueue:
         self.failure: Exception | None = None
         self.forwards = 0
         self.shared = 0
+        self._known: Features | None = None
         self._wanted: NDArray[np.int64] | None = None
         self._position = 0  # of the next frame in the sampled sequence
         self._carry: list[_Frame] = []
@@ -135,9 +136,16 @@ class WindowQueue:
         # Frames that look alike stand for each other only where their place in the clip says nothing.
         self._may_share = info.window > 0 and not (info.needs & {"keyframes", "region_mask"})
 
+    def take_known(self, features: Features) -> None:
+        """Take features that were computed for another clip; no frame is wanted then. To be called before ``start``."""
+        self._known = features
+
     def start(self, expected: StreamInfo) -> NDArray[np.int64] | None:
         """Fix the frames this request wants, None for all."""
         self.stream = expected
+        if self._known is not None:
+            self._wanted = np.empty(0, np.int64)
+            return self._wanted
         if self.request.sampling.mode != "all":
             self._wanted = sample_indices(
                 self.request.sampling, num_frames=expected.num_frames, fps=expected.fps, positions=self._positions
@@ -232,6 +240,8 @@ class WindowQueue:
 
     def features(self) -> Features:
         """Return {name: (windows, ...)}, in time order; empty where the clip was too short for one window."""
+        if self._known is not None:
+            return self._known
         if not self._rows:
             return {}
         return {name: np.stack([self._rows[row][name] for row in self._order]) for name in self._rows[0]}

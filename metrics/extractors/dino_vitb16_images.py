@@ -31,6 +31,7 @@ class DinoVitb16Images:
             window=1,
             preprocess=f"pillow-{self._recipe.id}",
             needs=frozenset({"keyframes"}),
+            reads="inputs",
             weights=(WEIGHTS,),
             extra="models",
             distributions=DISTRIBUTIONS,

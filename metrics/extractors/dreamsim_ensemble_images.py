@@ -31,6 +31,7 @@ class DreamsimEnsembleImages:
             window=1,
             preprocess=f"pillow-{self._recipe.id}",
             needs=frozenset({"keyframes"}),
+            reads="inputs",
             weights=ALL_WEIGHTS,
             extra="models",
             distributions=DISTRIBUTIONS,

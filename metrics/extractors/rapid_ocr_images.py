@@ -22,6 +22,7 @@ class RapidOcrImages:
         window=1,
         preprocess=f"image-cover-area-cubic-centre-{PREPROCESS}",
         needs=frozenset({"keyframes"}),
+        reads="inputs",
         weights=(WEIGHTS,),
         extra="local",
         copied_per_worker=True,

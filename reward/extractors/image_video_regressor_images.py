@@ -42,6 +42,7 @@ class ImageVideoRegressorImages:
             window=1,
             preprocess=f"{_BEFORE[self._mode]}pillow-{RECIPE.id}",
             needs=frozenset({"keyframes"}),
+            reads="inputs",
             weights=(WEIGHTS["image"],),
             extra="models",
             distributions=DISTRIBUTIONS,

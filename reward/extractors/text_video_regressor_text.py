@@ -53,6 +53,7 @@ class TextVideoRegressorText:
             window=1,
             preprocess=_PREPROCESS[self._mode],
             needs=frozenset({"prompt"}),
+            reads="inputs",
             weights=(WEIGHTS["text"], VOCABULARY),
             extra="models",
             distributions=DISTRIBUTIONS,

@@ -59,6 +59,18 @@ class Busy(MeanLevel):
         return found
 
 
+class PromptLength(MeanLevel):
+    """Length of the prompt and height of the frames: what they show does not matter."""
+
+    def __init__(self) -> None:
+        super().__init__(name="prompt_length", needs=frozenset({"prompt"}), reads="inputs")
+
+    def extract(self, batch: Batch) -> dict[str, NDArray[Any]]:
+        super().extract(batch)
+        assert batch.prompt is not None
+        return {"length": np.array([[len(batch.prompt), batch.stream.height]] * len(batch.frames))}
+
+
 class Difference(MeanLevel):
     """Mean absolute difference to the ground truth's frame."""
 

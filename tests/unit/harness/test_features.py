@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from counting_extractors import Broken, Busy, Difference, MeanLevel
+from counting_extractors import Broken, Busy, Difference, MeanLevel, PromptLength
 
 from anisora.harness.cache import FeatureCache
 from anisora.harness.errors import MetricError, VideoUnreadable
@@ -264,6 +264,34 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_itself(
     assert len(store.get(in_memory(noise(4)), "mean_level", ALL)["level"]) == 4
     assert store.counters.cache_write_failures == 2
     assert not list(tmp_path.rglob("*.features"))
+
+
+def test_what_follows_from_the_inputs_alone_is_computed_once_for_all_clips_of_a_size(
+    pool: DecoderPool, tmp_path: Path
+) -> None:
+    once = FrameSampling(mode="uniform", count=1)
+    extractor = PromptLength()
+
+    def length_of(frames: Frames, prompt: str, sampling: FrameSampling = once, *, cache: bool = True) -> list[int]:
+        found = FeatureCache(tmp_path / "cache") if cache else None
+        store = FeatureStore(pool=pool, cache=found, extractors={"prompt_length": extractor, "mean_level": MeanLevel()})
+        item = in_memory(frames, prompt=prompt)
+        assert len(store.get(item, "mean_level", ALL)["level"]) == len(frames)
+        features = store.get(item, "prompt_length", sampling)["length"]
+        assert store.stream(item).num_frames == len(frames)
+        return [int(number) for number in features[0]]
+
+    assert length_of(noise(3), "abc") == [3, 24]
+    assert length_of(noise(5, seed=1), "abc") == [3, 24]
+    assert len(extractor.shapes) == 1
+    assert length_of(noise(3, height=26), "abc") == [3, 26]
+    assert length_of(noise(3), "abcd") == [4, 24]
+    assert len(extractor.shapes) == 3
+    # As many rows as frames belong to one clip, and without a cache nothing is kept.
+    assert length_of(noise(3, seed=2), "abc", ALL) == [3, 24]
+    assert length_of(noise(4, seed=3), "abc", ALL) == [3, 24]
+    assert length_of(noise(3), "abc", cache=False) == [3, 24]
+    assert len(extractor.shapes) == 11
 
 
 def test_conditioning_images_reach_the_extractors_that_ask(pool: DecoderPool, tmp_path: Path) -> None:
