@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, get_args
 
-from anisora.leaderboards.footnotes import STAR, TIED, interval_notes
+from anisora.leaderboards.footnotes import STAR, TIED, interval_methods
 from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn
 from anisora.leaderboards.words import Words
 
@@ -91,7 +91,10 @@ def footnotes_with(table: LeaderboardTable, intervals: Intervals, words: Words) 
         intervals: How they are printed.
         words: The language.
     """
-    bracketed = interval_notes(table, words)
-    others = [note for note in table.footnotes if note not in bracketed]
-    told = {"brackets": bracketed, "half-width": interval_notes(table, words, "footnote_half_width"), "none": []}
-    return [*told[intervals], *others]
+    methods = [{"level": 100 * level, "method": method} for level, method in interval_methods(table)]
+    told: dict[str, list[str]] = {
+        "brackets": [words("footnote_interval", **method) for method in methods],
+        "half-width": [words("footnote_half_width", **method) for method in methods],
+        "none": [],
+    }
+    return [*told[intervals], *(note for note in table.footnotes if note not in told["brackets"])]

@@ -10,7 +10,7 @@ from anisora.leaderboards.words import Words
 if TYPE_CHECKING:
     from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn
 
-__all__ = ["STAR", "TIED", "footnotes_of", "interval_notes", "tie_footnote"]
+__all__ = ["STAR", "TIED", "footnotes_of", "interval_methods", "tie_footnote"]
 
 TIED = "≈"
 """Marks a value that is not distinguishable from the best of its column."""
@@ -46,28 +46,21 @@ def _cells(table: "LeaderboardTable") -> "Iterable[tuple[Row, TableColumn, Cell]
             yield row, column, cell
 
 
-def interval_notes(table: "LeaderboardTable", words: Words, key: str = "footnote_interval") -> list[str]:
-    """Return what is said of the intervals there are, one note a level and method.
-
-    Args:
-        table: With the intervals.
-        words: The language.
-        key: Of the text; another one where intervals are not printed in brackets.
-    """
-    made = sorted({(cell.level, cell.interval) for _, _, cell in _cells(table) if cell.low is not None})
-    return [words(key, level=100 * level, method=method) for level, method in made]
+def interval_methods(table: "LeaderboardTable") -> list[tuple[float, str]]:
+    """Return (level, method) of the intervals there are."""
+    return sorted({(cell.level, cell.interval) for _, _, cell in _cells(table) if cell.low is not None})
 
 
 def _intervals(table: "LeaderboardTable", words: Words) -> list[str]:
-    notes = interval_notes(table, words)
-    told = bool(notes)
+    made = interval_methods(table)
+    notes = [words("footnote_interval", level=100 * level, method=method) for level, method in made]
     missing: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for row, column, cell in _cells(table):
         if cell.value is not None and cell.low is None:
             headers, models = missing.setdefault(cell.note or words("no_interval_reason"), ({}, {}))
             headers[column.header] = models[row.model] = None
     for note, (headers, models) in missing.items():
-        alone = len(missing) == 1 and not told
+        alone = len(missing) == 1 and not made
         where = "" if alone else words("footnote_where", headers=_listed(words, headers), models=_listed(words, models))
         notes.append(words("footnote_no_interval", where=where, note=note))
     return notes

@@ -192,7 +192,7 @@ def _lines(row: TexRow, layout: _Layout, *, breaks: bool) -> list[str]:
     below = [latex(second), *(cell.beneath for cell in row.cells)]
     return [
         " & ".join([_boxed(first), *(cell.tex for cell in row.cells)]) + r" \\[-1pt]",
-        " & ".join(rf"{{{layout.beneath} {text}}}" if text else "" for text in below).lstrip() + r" \\[2pt]",
+        " & ".join(rf"{{{layout.beneath} {text}}}" if text else "" for text in below) + r" \\[2pt]",
     ]
 
 

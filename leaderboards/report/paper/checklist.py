@@ -63,27 +63,33 @@ class _Asked:
             counts[text] = counts.get(text, 0) + 1
         if len(counts) == 1:
             return next(iter(counts))
-        missing = self.words("check_not_recorded")
-        told = [self.words("check_in_runs", value=text or missing, count=count) for text, count in counts.items()]
-        return self.words("separator").join(told)
+        words = self.words
+        missing = words("check_not_recorded")
+        told = [
+            words("check_in_runs", value=text or missing, count=count, all=len(self.records))
+            for text, count in counts.items()
+        ]
+        return words("separator").join(told)
 
     def field(self, name: str) -> str:
         """Return a field of the protocol."""
         return self.each(lambda record: record.protocol.fields.get(name))
 
-    def value(self, key: str, detail: str, where: str) -> Check:
+    def value(self, question: str, detail: str, where: str) -> Check:
         """Make a line that has a value; the answer is no where nothing is recorded."""
+        words = self.words
         if detail:
-            return Check(question=self.words(key), answer=None, detail=detail, where=where)
-        return Check(question=self.words(key), answer=False, detail=self.words("check_not_recorded"), where=where)
+            return Check(question=question, answer=None, detail=detail, where=where)
+        return Check(question=question, answer=False, detail=words("check_not_recorded"), where=where)
 
-    def yes_or_no(self, key: str, answer: bool, detail: str, where: str) -> Check:
+    def yes_or_no(self, question: str, answer: bool, detail: str, where: str) -> Check:
         """Make a line with an answer."""
-        return Check(question=self.words(key), answer=answer, detail=detail, where=where)
+        return Check(question=question, answer=answer, detail=detail, where=where)
 
     def listed(self, names: Iterable[str]) -> str:
         """Join names, each once."""
-        return self.words("comma").join(dict.fromkeys(names))
+        words = self.words
+        return words("comma").join(dict.fromkeys(names))
 
 
 def _text(value: Json) -> str:
@@ -102,25 +108,33 @@ def _items(asked: _Asked) -> list[Check]:
     whole = [
         record for record in records if record.population is None and not record.spec.limit and not record.spec.labels
     ]
-    part = words("check_runs_of_part", count=len(records) - len(whole)) if len(whole) < len(records) else ""
+    part = (
+        words("check_runs_of_part", count=len(records) - len(whole), all=len(records))
+        if len(whole) < len(records)
+        else ""
+    )
     full = sum(cell.scored == cell.items for cell in asked.cells)
     clusters = sorted({cell.clusters for cell in asked.cells})
     span = "" if not clusters else str(clusters[0]) if len(clusters) == 1 else f"{clusters[0]}\N{EN DASH}{clusters[-1]}"
     truth = [record.spec.model for record in records if record.reference]
     return [
-        asked.value("check_suite", asked.each(lambda record: record.suite_key), "spec.suite, spec.suite_version"),
-        asked.yes_or_no("check_items", all(hashed), told or words("check_not_recorded"), "protocol.fields.items"),
-        asked.yes_or_no("check_whole", not part, part, "population, spec.limit, spec.labels"),
+        asked.value(
+            words("check_suite"), asked.each(lambda record: record.suite_key), "spec.suite, spec.suite_version"
+        ),
         asked.yes_or_no(
-            "check_scored",
+            words("check_items"), all(hashed), told or words("check_not_recorded"), "protocol.fields.items"
+        ),
+        asked.yes_or_no(words("check_whole"), not part, part, "population, spec.limit, spec.labels"),
+        asked.yes_or_no(
+            words("check_scored"),
             full == len(asked.cells),
             words("check_of_cells", count=full, all=len(asked.cells)),
             "results.scored, items",
         ),
-        asked.value("check_clusters", span, "results.clusters"),
-        asked.value("check_seeds", asked.each(lambda record: record.spec.seeds), "spec.seeds"),
-        asked.value("check_samples", asked.field("samples_per_item"), "protocol.fields.samples_per_item"),
-        asked.yes_or_no("check_truth", bool(truth), asked.listed(truth), "reference"),
+        asked.value(words("check_clusters"), span, "results.clusters"),
+        asked.value(words("check_seeds"), asked.each(lambda record: record.spec.seeds), "spec.seeds"),
+        asked.value(words("check_samples"), asked.field("samples_per_item"), "protocol.fields.samples_per_item"),
+        asked.yes_or_no(words("check_truth"), bool(truth), asked.listed(truth), "reference"),
     ]
 
 
@@ -138,15 +152,15 @@ def _statistics(asked: _Asked) -> list[Check]:
     told = words("comma").join(filter(None, (methods, counted)))
     corrected = any(cell.rank_low is not None for cell in cells)
     return [
-        asked.value("check_aggregation", asked.field("aggregation"), "protocol.fields.aggregation"),
+        asked.value(words("check_aggregation"), asked.field("aggregation"), "protocol.fields.aggregation"),
         asked.yes_or_no(
-            "check_intervals",
+            words("check_intervals"),
             bool(cells) and len(with_interval) == len(cells),
             told,
             "results.low, results.high, results.interval",
         ),
         asked.yes_or_no(
-            "check_correction",
+            words("check_correction"),
             corrected,
             words("check_max_t" if corrected else "check_no_test"),
             words("check_from_rows"),
@@ -173,20 +187,20 @@ def _scoring(asked: _Asked) -> list[Check]:
     )
     fingerprints = asked.each(lambda record: record.protocol.digest[:_SHORT])
     return [
-        asked.value("check_metrics", told, "protocol.metrics"),
-        asked.yes_or_no("check_weights", hashed, listed or words("check_no_weights"), "weights"),
-        asked.yes_or_no("check_trained", not untrained, untrained, "untrained"),
+        asked.value(words("check_metrics"), told, "protocol.metrics"),
+        asked.yes_or_no(words("check_weights"), hashed, listed or words("check_no_weights"), "weights"),
+        asked.yes_or_no(words("check_trained"), not untrained, untrained, "untrained"),
         asked.yes_or_no(
-            "check_protocol",
+            words("check_protocol"),
             not daggers,
             words("comma").join(filter(None, (differing, fingerprints))),
             "protocol",
         ),
-        asked.value("check_decoder", _decoder(asked), "environment.decoder, environment.versions"),
-        asked.value("check_colours", asked.field("decode"), "protocol.fields.decode"),
-        asked.value("check_encoder", asked.field("encoder"), "protocol.fields.encoder"),
-        asked.value("check_frames", _frames(asked), "protocol.fields"),
-        asked.value("check_prompts", asked.field("prompt_rewriting"), "protocol.fields.prompt_rewriting"),
+        asked.value(words("check_decoder"), _decoder(asked), "environment.decoder, environment.versions"),
+        asked.value(words("check_colours"), asked.field("decode"), "protocol.fields.decode"),
+        asked.value(words("check_encoder"), asked.field("encoder"), "protocol.fields.encoder"),
+        asked.value(words("check_frames"), _frames(asked), "protocol.fields"),
+        asked.value(words("check_prompts"), asked.field("prompt_rewriting"), "protocol.fields.prompt_rewriting"),
     ]
 
 
@@ -230,22 +244,24 @@ def _surroundings(asked: _Asked) -> list[Check]:
     device = asked.each(lambda record: record.environment.get("metric_device"))
     dtype = asked.each(lambda record: record.environment.get("dtype"))
     return [
-        asked.value("check_versions", asked.listed(f"{name} {rows[name]}" for name in named), "environment"),
+        asked.value(words("check_versions"), asked.listed(f"{name} {rows[name]}" for name in named), "environment"),
         asked.yes_or_no(
-            "check_code",
+            words("check_code"),
             clean,
             words("comma").join(filter(None, (commits, changed))) or words("check_not_recorded"),
             "git",
         ),
-        asked.value("check_hardware", words("comma").join(hardware), "environment"),
-        asked.value("check_device", words("comma").join(filter(None, (device, dtype))), "environment"),
-        asked.yes_or_no("check_files", all(files), words("check_runs", count=sum(files), all=len(files)), "files"),
+        asked.value(words("check_hardware"), words("comma").join(hardware), "environment"),
+        asked.value(words("check_device"), words("comma").join(filter(None, (device, dtype))), "environment"),
         asked.yes_or_no(
-            "check_status",
+            words("check_files"), all(files), words("check_runs", count=sum(files), all=len(files)), "files"
+        ),
+        asked.yes_or_no(
+            words("check_status"),
             all(record.status == "ok" and not record.errors and not record.missing for record in records),
             words("comma").join(failures),
             "status, errors, missing",
         ),
-        asked.value("check_time", words("check_seconds", count=f"{seconds:.0f}") if seconds else "", "timings"),
-        asked.value("check_licences", words("separator").join(told), words("check_from_registry")),
+        asked.value(words("check_time"), words("check_seconds", count=f"{seconds:.0f}") if seconds else "", "timings"),
+        asked.value(words("check_licences"), words("separator").join(told), words("check_from_registry")),
     ]
