@@ -14,6 +14,8 @@ from anisora.leaderboards.words import Words
 __all__ = ["Check", "checklist"]
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_HARDWARE: Final = ("platform", "machine", "cpus", "devices")
+"""Fields of the environment."""
 _SHORT: Final = 12
 """Characters of a digest that are printed."""
 
@@ -74,6 +76,10 @@ class _Asked:
     def field(self, name: str) -> str:
         """Return a field of the protocol."""
         return self.each(lambda record: record.protocol.fields.get(name))
+
+    def environment(self, name: str) -> str:
+        """Return a field of the environment."""
+        return self.each(lambda record: record.environment.get(name))
 
     def value(self, question: str, detail: str, where: str) -> Check:
         """Make a line that has a value; the answer is no where nothing is recorded."""
@@ -185,7 +191,7 @@ def _scoring(asked: _Asked) -> list[Check]:
     differing = (
         words("check_differs", fields=asked.listed(f"{field} {mark}" for field, mark in daggers)) if daggers else ""
     )
-    fingerprints = asked.each(lambda record: record.protocol.digest[:_SHORT])
+    digests = asked.each(lambda record: record.protocol.digest[:_SHORT])
     return [
         asked.value(words("check_metrics"), told, "protocol.metrics"),
         asked.yes_or_no(words("check_weights"), hashed, listed or words("check_no_weights"), "weights"),
@@ -193,7 +199,7 @@ def _scoring(asked: _Asked) -> list[Check]:
         asked.yes_or_no(
             words("check_protocol"),
             not daggers,
-            words("comma").join(filter(None, (differing, fingerprints))),
+            words("separator").join(filter(None, (differing, words("check_fingerprints", digests=digests)))),
             "protocol",
         ),
         asked.value(words("check_decoder"), _decoder(asked), "environment.decoder, environment.versions"),
@@ -226,11 +232,12 @@ def _frames(asked: _Asked) -> str:
 def _surroundings(asked: _Asked) -> list[Check]:
     words, records = asked.words, asked.records
     rows = dict(environment_rows(asked.data))
-    hardware = [rows.pop(name) for name in ("platform", "machine", "cpus", "devices") if rows.get(name)]
+    hardware = map(asked.environment, _HARDWARE)
     commits = asked.each(lambda record: str(record.git.get("commit") or "")[:_SHORT])
     clean = all(record.git.get("commit") and record.git.get("dirty") is False for record in records)
     changed = words("check_changed") if any(record.git.get("dirty") for record in records) else ""
-    named = [name for name in rows if name not in ("git", "device", "metric_device", "dtype", "decoder")]
+    others = {*_HARDWARE, "git", "device", "metric_device", "dtype", "decoder"}
+    named = [name for name in rows if name not in others]
     files = [{"clips.parquet", "scores.parquet"} <= record.files.keys() for record in records]
     failures = (
         words("check_failures", count=sum(record.errors for record in records)),
@@ -241,8 +248,7 @@ def _surroundings(asked: _Asked) -> list[Check]:
     for it in licences_of(asked.data):
         licences.setdefault(it.licence, []).append(it.name)
     told = (words("check_told", answer=licence, detail=asked.listed(names)) for licence, names in licences.items())
-    device = asked.each(lambda record: record.environment.get("metric_device"))
-    dtype = asked.each(lambda record: record.environment.get("dtype"))
+    device = map(asked.environment, ("metric_device", "dtype"))
     return [
         asked.value(words("check_versions"), asked.listed(f"{name} {rows[name]}" for name in named), "environment"),
         asked.yes_or_no(
@@ -251,8 +257,8 @@ def _surroundings(asked: _Asked) -> list[Check]:
             words("comma").join(filter(None, (commits, changed))) or words("check_not_recorded"),
             "git",
         ),
-        asked.value(words("check_hardware"), words("comma").join(hardware), "environment"),
-        asked.value(words("check_device"), words("comma").join(filter(None, (device, dtype))), "environment"),
+        asked.value(words("check_hardware"), words("comma").join(filter(None, hardware)), "environment"),
+        asked.value(words("check_device"), words("comma").join(filter(None, device)), "environment"),
         asked.yes_or_no(
             words("check_files"), all(files), words("check_runs", count=sum(files), all=len(files)), "files"
         ),

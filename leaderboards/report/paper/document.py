@@ -173,7 +173,7 @@ def checklist_latex(checks: Iterable[Check], words: Words) -> str:
         [
             r"% needs \usepackage{array,booktabs,longtable}",
             r"{\footnotesize",
-            rf"\begin{{longtable}}{{@{{}}{column}{{.24\linewidth}}{column}{{.47\linewidth}}{column}{{.2\linewidth}}@{{}}}}",
+            rf"\begin{{longtable}}{{@{{}}{column}{{.22\linewidth}}{column}{{.5\linewidth}}{column}{{.2\linewidth}}@{{}}}}",
             r"\toprule",
             rf"{head} \\",
             r"\midrule",

@@ -21,6 +21,7 @@ FULL: dict[str, Any] = {
         "cpus": 2,
         "versions": {"numpy": "2.4.6", "av": "18.1.0"},
         "device": "auto",
+        "devices": {"cpu": "x86_64"},
         "metric_device": "cpu",
         "dtype": "float32",
         "decoder": "av",
@@ -51,7 +52,7 @@ ASKED = {
     "Frame rate, length and size at scoring": "frame_rate native, length native, resize native",
     "Prompt rewriting": "none",
     "Versions of the software": "python 3.11.7, numpy 2.4.6, av 18.1.0",
-    "Hardware": "Linux, x86_64, 2",
+    "Hardware": "Linux, x86_64, 2, cpu x86_64",
     "Device and number format of the metrics": "cpu, float32",
     "Time of the last sessions": "49 s in all",
 }
@@ -179,7 +180,7 @@ def test_rows_that_differ_in_their_protocol_are_named_with_their_mark() -> None:
     )
     told = answers(data)["One protocol for all rows"]
     assert told.answer is False
-    assert told.detail.startswith("rows differ in encoder †, ")
+    assert told.detail.startswith("rows differ in encoder †; fingerprints, ")
 
 
 def test_no_correction_is_claimed_without_a_test() -> None:
