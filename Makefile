@@ -82,7 +82,7 @@ fuzz: $(VENV)/.stamp-dev ## damaged video files: make fuzz N=500
 docs: $(VENV)/.stamp-dev ## rewrite the generated parts of the documentation
 	$(BIN)/python docs/generate.py
 
-screenshots: $(VENV)/.stamp-dev ## pictures of the demo's report in docs/images; needs chromium
+screenshots: $(VENV)/.stamp-dev ## pictures of the demo's report in docs/images; needs chromium and TeX
 	$(BIN)/anisora demo --quiet
 	$(BIN)/python docs/screenshots.py runs/demo
 

@@ -1,13 +1,15 @@
-"""Takes the pictures of the documentation from a real report of the demo, in a real browser.
+"""Takes the pictures of the documentation from a real report of the demo, in a real browser and by a real TeX.
 
     anisora demo
     python docs/screenshots.py runs/demo
 
-Needs Chromium (``apt install chromium fonts-noto-cjk``) and the package playwright, which the extra ``test`` brings.
+Needs Chromium (``apt install chromium fonts-noto-cjk``), the package playwright, which the extra ``test`` brings, and
+TeX (``apt install texlive-latex-recommended texlive-fonts-recommended texlive-xetex poppler-utils``).
 """
 
 import argparse
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ from PIL import Image
 from anisora.leaderboards.demo import SUITE
 from anisora.leaderboards.demo_report import published_section
 from anisora.leaderboards.report.data import gather
+from anisora.leaderboards.report.paper.write import write_paper
 from anisora.leaderboards.report.write import write_report
 from anisora.leaderboards.site.write import write_site
 from anisora.leaderboards.store import Leaderboard
@@ -30,9 +33,13 @@ if TYPE_CHECKING:
 
 IMAGES: Final = Path(__file__).resolve().parent / "images"
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
+ENGINES: Final = {"en": "pdflatex", "zh": "xelatex"}
+"""What compiles a paper in each language."""
+PAGER: Final = "pdftoppm"
 
 _DESKTOP, _PHONE = (1280, 1040), (390, 844)
 _PHOTOGRAPH = 960  # pixels across
+_PAGES, _DOTS = 2, 80  # of a paper, an inch
 _COLOURS = 112
 _LARGEST = 98_000  # bytes, of a file in the repository
 
@@ -87,6 +94,24 @@ def report_in(language: str, runs: Path, out: Path) -> Path:
     return write_report(data, out, language=language, extras=[published_section(Words(language))], workers=2)
 
 
+def pages_of_paper(language: str, runs: Path, out: Path) -> bytes:
+    """Compile the demo's paper and return its first pages, side by side, as PNG."""
+    paper = write_paper(
+        gather(Leaderboard.open(runs / "leaderboard.duckdb"), SUITE, language=language), out, language=language
+    )
+    engine = [ENGINES[language], "-halt-on-error", "-no-shell-escape", "-interaction=batchmode", paper.name]
+    pager = [PAGER, "-png", "-r", str(_DOTS), "-l", str(_PAGES), paper.with_suffix(".pdf").name, "page"]
+    for command in (engine, engine, pager):  # the second run knows the references
+        subprocess.run(command, cwd=out, check=True, stdout=subprocess.DEVNULL)
+    pages = [Image.open(path) for path in sorted(out.glob("page-*.png"))]
+    sheet = Image.new("RGB", (sum(page.width for page in pages), pages[0].height), "white")
+    for place, page in enumerate(pages):
+        sheet.paste(page, (place * page.width, 0))
+    packed = BytesIO()
+    sheet.save(packed, "PNG")
+    return packed.getvalue()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -95,6 +120,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     program = browser_program()
     if program is None:
         sys.stderr.write(f"None of {', '.join(PROGRAMS)} is installed; run: apt install chromium fonts-noto-cjk\n")
+        return 2
+    absent = [name for name in (*ENGINES.values(), PAGER) if shutil.which(name) is None]
+    if absent:
+        sys.stderr.write(f"{', '.join(absent)} is not installed; run: apt install texlive-xetex poppler-utils\n")
         return 2
     from playwright.sync_api import sync_playwright
 
@@ -114,6 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         window.wait_for_load_state("load")
         save(window.screenshot(), "site.png")
         browser.close()
+        for language in ENGINES:
+            save(pages_of_paper(language, runs, Path(folder) / f"paper-{language}"), f"paper-{language}.png")
     return 0
 
 

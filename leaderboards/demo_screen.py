@@ -3,16 +3,17 @@
 from pathlib import Path
 from typing import Final
 
+from anisora.leaderboards.cell_text import interval_text
 from anisora.leaderboards.demo import DemoResult
 from anisora.leaderboards.effects import Effect, EffectMatrix
 from anisora.leaderboards.footnotes import STAR, TIED
 from anisora.leaderboards.published.agreement import agreement_with_people, finding
 from anisora.leaderboards.published.rendering import render_published
 from anisora.leaderboards.published.tables import published_tables
-from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn
+from anisora.leaderboards.table import LeaderboardTable, Row
 from anisora.leaderboards.typeset import text_grid
 
-__all__ = ["FROZEN", "demo_screen", "frozen_sentence", "interval_text", "matrix_text", "table_text"]
+__all__ = ["FROZEN", "demo_screen", "frozen_sentence", "matrix_text", "table_text"]
 
 FROZEN: Final = "damage/freeze:severity=1"
 """The system of the sentence: a clip in which nothing moves."""
@@ -40,20 +41,6 @@ def demo_screen(result: DemoResult, page: Path) -> str:
         "Score your own clips: anisora evaluate custom --videos my_clips/",
     ]
     return "\n\n".join(part.rstrip("\n") for part in parts)
-
-
-def interval_text(column: TableColumn, cell: Cell) -> str:
-    """Write an interval as ``±half``, or by its ends where these are not as far away; empty where there is none.
-
-    Example:
-        >>> column = TableColumn(metric="ssim", header="SSIM", direction="higher", decimals=2)
-        >>> interval_text(column, Cell(metric="ssim", value=0.5, low=0.4, high=0.6))
-        '±0.10'
-    """
-    if cell.value is None or cell.low is None or cell.high is None:
-        return ""
-    above, below = column.format(cell.high - cell.value), column.format(cell.value - cell.low)
-    return f"±{above}" if above == below else f"-{below} +{above}"
 
 
 def table_text(table: LeaderboardTable) -> str:

@@ -10,7 +10,7 @@ from anisora.leaderboards.words import Words
 if TYPE_CHECKING:
     from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn
 
-__all__ = ["STAR", "TIED", "footnotes_of", "tie_footnote"]
+__all__ = ["STAR", "TIED", "footnotes_of", "interval_methods", "tie_footnote"]
 
 TIED = "≈"
 """Marks a value that is not distinguishable from the best of its column."""
@@ -46,8 +46,13 @@ def _cells(table: "LeaderboardTable") -> "Iterable[tuple[Row, TableColumn, Cell]
             yield row, column, cell
 
 
+def interval_methods(table: "LeaderboardTable") -> list[tuple[float, str]]:
+    """Return (level, method) of the intervals there are."""
+    return sorted({(cell.level, cell.interval) for _, _, cell in _cells(table) if cell.low is not None})
+
+
 def _intervals(table: "LeaderboardTable", words: Words) -> list[str]:
-    made = sorted({(cell.level, cell.interval) for _, _, cell in _cells(table) if cell.low is not None})
+    made = interval_methods(table)
     notes = [words("footnote_interval", level=100 * level, method=method) for level, method in made]
     missing: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for row, column, cell in _cells(table):

@@ -7,11 +7,23 @@ from typing import Any, Final, Literal, get_args
 
 from anisora.harness.errors import ConfigError
 from anisora.harness.statistics.clustered_mean import Estimate
+from anisora.leaderboards.cell_text import (
+    MISSING,
+    Intervals,
+    coverage_cells,
+    footnotes_with,
+    interval_text,
+    marked_number,
+    own_coverage,
+    row_name,
+    table_heads,
+)
 from anisora.leaderboards.comparability import shortened
 from anisora.leaderboards.compare import Comparison, MetricComparison
-from anisora.leaderboards.footnotes import STAR, TIED
+from anisora.leaderboards.render_latex import leaderboard_float
 from anisora.leaderboards.table import Cell, LeaderboardTable, Row, TableColumn, tidy_rows
-from anisora.leaderboards.typeset import csv_text, latex, markdown, markdown_grid, text_grid
+from anisora.leaderboards.typeset import csv_text, markdown, markdown_grid, text_grid
+from anisora.leaderboards.words import Words
 
 __all__ = ["EXTRAPOLATED", "STYLES", "Style", "render", "render_comparison"]
 
@@ -20,140 +32,92 @@ STYLES: Final[tuple[str, ...]] = get_args(Style)
 
 EXTRAPOLATED: Final = "?"
 """Marks a difference at equal motion where all items differ in motion to one side."""
-_MISSING: Final = "-"
 
 
-def render(table: LeaderboardTable, style: Style = "text") -> str:
+def render(
+    table: LeaderboardTable,
+    style: Style = "text",
+    *,
+    intervals: Intervals = "brackets",
+    underline_second: bool = False,
+    language: str = "en",
+) -> str:
     """Write a table.
 
     Text, Markdown and LaTeX have one row a run, with printed values; CSV has one line per run and metric and
     JSON everything, both in natural units.
 
+    Args:
+        table: The leaderboard.
+        style: One of STYLES.
+        intervals: How text, Markdown and LaTeX print intervals.
+        underline_second: Whether Markdown underlines the second best of each column; LaTeX does, CSV and JSON say it.
+        language: Of heads, which is that of the table's footnotes.
+
     Raises:
-        ConfigError: The style is not one of STYLES.
+        ConfigError: The style is not one of STYLES, or the language is not known.
     """
-    writers: dict[str, Callable[[LeaderboardTable], str]] = {
-        "text": _text,
-        "markdown": _markdown,
-        "latex": _latex,
-        "json": _json,
-        "csv": lambda it: csv_text(tidy_rows(it)),
+    words = Words(language)
+    writers: dict[str, Callable[[], str]] = {
+        "text": lambda: _text(table, words, intervals),
+        "markdown": lambda: _markdown(table, words, intervals, underline_second=underline_second),
+        "latex": lambda: _lines(*leaderboard_float(table, words, intervals)),
+        "json": lambda: _json(table),
+        "csv": lambda: csv_text(tidy_rows(table)),
     }
     if style not in writers:
         raise ConfigError(f"`--format` got {style!r}; expected one of {', '.join(STYLES)}.")
-    return writers[style](table)
+    return writers[style]()
 
 
-def _name(table: LeaderboardTable, row: Row) -> str:
-    untrained = "" if row.untrained is None else " [UNTRAINED]"
-    subset = f" [SUBSET {row.subset}]" if row.subset else ""
-    return f"{row.model}{table.marks(row)}{subset}{untrained}"
+def _beside(row: Row, column: TableColumn, cell: Cell, intervals: Intervals) -> str:
+    """Return the small print of a cell: its interval, and its coverage where that is not as in the row."""
+    return " ".join(filter(None, (interval_text(column, cell, intervals), own_coverage(row, cell))))
 
 
-def _number(column: TableColumn, cell: Cell) -> str:
-    if cell.value is None:
-        return _MISSING
-    return column.format(cell.value) + (TIED if cell.tied else "") + (STAR if cell.above_reference else "")
+def _notes(table: LeaderboardTable, words: Words, intervals: Intervals) -> list[str]:
+    own = any(own_coverage(row, cell) for row in table.rows for cell in row.cells)
+    return [*([words("footnote_coverage_mark")] if own else []), *footnotes_with(table, intervals, words)]
 
 
-def _interval(column: TableColumn, cell: Cell) -> str:
-    if cell.low is None or cell.high is None:
-        return ""
-    return f"[{column.format(cell.low)}, {column.format(cell.high)}]"
-
-
-def _own_coverage(row: Row, cell: Cell) -> str:
-    """Return the coverage of a cell where it is not that of its row."""
-    if cell.value is None or cell.coverage == row.coverage:
-        return ""
-    return f"({cell.scored}/{cell.items} in {cell.clusters})"
-
-
-def _coverage(row: Row) -> list[str]:
-    scored, items, clusters = row.coverage
-    return [f"{scored}/{items}", str(clusters)]
-
-
-def _notes(table: LeaderboardTable) -> list[str]:
-    own = any(_own_coverage(row, cell) for row in table.rows for cell in row.cells)
-    told = ["(a/b in c): a of b items scored, in c clusters, where that is not as in the row."] if own else []
-    return [*told, *table.footnotes]
-
-
-def _header(table: LeaderboardTable) -> list[str]:
-    return ["Model", *(f"{column.header} {column.arrow}".rstrip() for column in table.columns), "Items", "Clusters"]
-
-
-def _text(table: LeaderboardTable) -> str:
+def _text(table: LeaderboardTable, words: Words, intervals: Intervals) -> str:
     def cells(row: Row) -> list[str]:
         made = [
             " ".join(
-                filter(
-                    None,
-                    (
-                        "*" * cell.best + _number(column, cell),
-                        _interval(column, cell),
-                        _own_coverage(row, cell),
-                    ),
-                )
+                filter(None, ("*" * cell.best + marked_number(column, cell), _beside(row, column, cell, intervals)))
             )
             for column, cell in zip(table.columns, row.cells, strict=True)
         ]
-        return [_name(table, row), *made, *_coverage(row)]
+        return [row_name(table, row), *made, *coverage_cells(row)]
 
     groups = [[cells(row) for row in group] for group in table.groups]
     best = ["* best in its column."] if any(cell.best for row in table.rows for cell in row.cells) else []
-    return _lines(table.title, "", *text_grid(_header(table), groups), "", *best, *_notes(table))
+    grid = text_grid(table_heads(table, words), groups)
+    return _lines(table.title, "", *grid, "", *best, *_notes(table, words, intervals))
 
 
-def _markdown(table: LeaderboardTable) -> str:
+def _markdown(table: LeaderboardTable, words: Words, intervals: Intervals, *, underline_second: bool) -> str:
     def cells(row: Row) -> list[str]:
         made = []
         for column, cell in zip(table.columns, row.cells, strict=True):
-            number = markdown(_number(column, cell))
+            number = markdown(marked_number(column, cell))
             number = f"**{number}**" if cell.best else number
-            small = " ".join(filter(None, (_interval(column, cell), _own_coverage(row, cell))))
+            number = f"<ins>{number}</ins>" if cell.second and underline_second else number
+            small = _beside(row, column, cell, intervals)
             made.append(f"{number} <sub>{markdown(small)}</sub>" if small else number)
-        name = markdown(_name(table, row))
-        return [f"*{name}*" if row.reference else name, *made, *_coverage(row)]
+        name = markdown(row_name(table, row))
+        return [f"*{name}*" if row.reference else name, *made, *coverage_cells(row)]
 
     # Markdown knows no rule inside a table: an empty row stands between the systems and what is apart from them.
-    header = [markdown(cell) for cell in _header(table)]
+    header = [markdown(cell) for cell in table_heads(table, words)]
     lines: list[list[str]] = []
     for group in table.groups:
         lines += [[""] * len(header)] if lines else []
         lines += [cells(row) for row in group]
+    seconds = underline_second and any(cell.second for row in table.rows for cell in row.cells)
+    notes = [*([words("footnote_second")] if seconds else []), *_notes(table, words, intervals)]
     grid = markdown_grid(header, lines)
-    return _lines(f"### {markdown(table.title)}", "", *grid, "", *(f"- {markdown(note)}" for note in _notes(table)))
-
-
-def _latex(table: LeaderboardTable) -> str:
-    def line(row: Row) -> str:
-        made = []
-        for column, cell in zip(table.columns, row.cells, strict=True):
-            number = latex(_number(column, cell)) if cell.value is not None else "--"
-            number = rf"\textbf{{{number}}}" if cell.best else number
-            small = " ".join(filter(None, (_interval(column, cell), _own_coverage(row, cell))))
-            made.append(rf"{number} {{\tiny {latex(small)}}}" if small else number)
-        return rf"{' & '.join([latex(_name(table, row)), *made, *_coverage(row)])} \\"
-
-    first, *others = table.groups
-    return _lines(
-        "% needs \\usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{latex(table.title)}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) + 2)}}}",
-        r"\toprule",
-        rf"{' & '.join(latex(cell) for cell in _header(table))} \\",
-        r"\midrule",
-        *(line(row) for row in first),
-        *(text for group in others for text in (r"\midrule", *(line(row) for row in group))),
-        r"\bottomrule",
-        r"\end{tabular}",
-        *(rf"\par{{\footnotesize {latex(note)}}}" for note in _notes(table)),
-        r"\end{table}",
-    )
+    return _lines(f"### {markdown(table.title)}", "", *grid, "", *(f"- {markdown(note)}" for note in notes))
 
 
 def _json(table: LeaderboardTable) -> str:
@@ -170,7 +134,7 @@ def _json(table: LeaderboardTable) -> str:
 
 def _json_row(table: LeaderboardTable, row: Row) -> dict[str, Any]:
     printed = [
-        {**dataclasses.asdict(cell), "printed": _MISSING if cell.value is None else column.format(cell.value)}
+        {**dataclasses.asdict(cell), "printed": MISSING if cell.value is None else column.format(cell.value)}
         for column, cell in zip(table.columns, row.cells, strict=True)
     ]
     return {**dataclasses.asdict(row), "marks": table.marks(row), "cells": printed}
@@ -214,12 +178,12 @@ def _comparison_row(comparison: Comparison, metric: MetricComparison) -> list[st
     estimate = found.estimate
 
     def number(value: float | None) -> str:
-        return _MISSING if value is None else column.format(value)
+        return MISSING if value is None else column.format(value)
 
     def interval(of: Estimate) -> str:
         return "" if of.low is None or of.high is None else f"[{column.format(of.low)}, {column.format(of.high)}]"
 
-    matched = _MISSING
+    matched = MISSING
     if metric.at_equal_motion is not None:
         equal = metric.at_equal_motion.at_equal_motion
         mark = EXTRAPOLATED if metric.at_equal_motion.is_extrapolated else ""
@@ -232,7 +196,7 @@ def _comparison_row(comparison: Comparison, metric: MetricComparison) -> list[st
         number(metric.left),
         number(metric.right),
         number(estimate.value),
-        interval(estimate) or _MISSING,
+        interval(estimate) or MISSING,
         number(metric.power.minimum_detectable_effect),
         _p_text(metric.corrected_p),
         *([matched] if comparison.motion else []),
@@ -244,7 +208,7 @@ def _comparison_row(comparison: Comparison, metric: MetricComparison) -> list[st
 
 def _p_text(value: float | None) -> str:
     if value is None:
-        return _MISSING
+        return MISSING
     return "<0.0001" if value < 0.0001 else f"{value:.4f}"
 
 

@@ -14,6 +14,7 @@ from anisora.harness.protocols import Direction
 from anisora.harness.record import MetricResult, RunRecord
 from anisora.leaderboards.comparability import FieldDifference, check_comparable, dagger
 from anisora.leaderboards.footnotes import footnotes_of
+from anisora.leaderboards.places import first_and_second
 from anisora.leaderboards.selection import select_runs
 from anisora.leaderboards.words import Words
 
@@ -107,6 +108,8 @@ class Cell:
     """Planned, of which ``scored`` have a value."""
     clusters: int = 0
     best: bool = False
+    second: bool = False
+    """Second best; nobody is behind two that share the first place."""
     tied: bool = False
     """Not distinguishable from the best of its column."""
     rank_low: int | None = None
@@ -194,7 +197,7 @@ def build_table(
     from most carry a dagger. Of several runs of a model under one protocol the fullest counts, then the
     newest. Ground truth is apart and never best; it may differ in the fields of ``REFERENCE_EXEMPT``. The
     best value of each column is marked where there are two or more to choose from; all that print alike are
-    best.
+    best. So is the second best, as ``places`` says.
 
     Args:
         records: Runs of one suite.
@@ -322,7 +325,7 @@ def _cell(record: RunRecord, metric: str) -> Cell:
 
 
 def _marked(rows: tuple[Row, ...], columns: Sequence[TableColumn]) -> tuple[Row, ...]:
-    """Mark the best cells, and those that beat the ground truth."""
+    """Mark the best and the second best cells, and those that beat the ground truth."""
     cells = [list(row.cells) for row in rows]
     for at, column in enumerate(columns):
         reference = next((row.cells[at] for row in rows if row.reference), None)
@@ -333,12 +336,16 @@ def _marked(rows: tuple[Row, ...], columns: Sequence[TableColumn]) -> tuple[Row,
             if not row.reference and (rank := _badness(column, row.cells[at].value, truth)) is not None
         }
         rivals = [badness for index, badness in rank.items() if not rows[index].baseline]
-        best = min(rivals, default=None) if len(rivals) > 1 else None
+        best, second = first_and_second(rivals)
         limit = None if column.direction == "reference" else _badness(column, truth, truth)
         for index, badness in rank.items():
             above = limit is not None and badness < limit and _same_items(rows[index].cells[at], reference)
+            is_rival = not rows[index].baseline
             cells[index][at] = replace(
-                cells[index][at], best=badness == best and not rows[index].baseline, above_reference=above
+                cells[index][at],
+                best=is_rival and badness == best,
+                second=is_rival and badness == second,
+                above_reference=above,
             )
     return tuple(replace(row, cells=tuple(mine)) for row, mine in zip(rows, cells, strict=True))
 
@@ -405,6 +412,7 @@ def _tidy(table: LeaderboardTable, row: Row, column: TableColumn, cell: Cell) ->
         "errors": cell.errors,
         "clusters": cell.clusters,
         "best": cell.best,
+        "second": cell.second,
         "tied": cell.tied,
         "rank_low": cell.rank_low,
         "rank_high": cell.rank_high,

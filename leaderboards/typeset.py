@@ -5,11 +5,12 @@ Widths are those of a terminal that shows Chinese, Japanese and Korean character
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-__all__ = ["csv_text", "display_width", "latex", "latex_grid", "markdown", "markdown_grid", "plain", "text_grid"]
+__all__ = ["csv_text", "display_width", "latex", "markdown", "markdown_grid", "plain", "prose_latex", "text_grid"]
 
 _LATEX: Final = {
     "\\": r"\textbackslash{}",
@@ -39,7 +40,22 @@ _LATEX: Final = {
     "¶": r"\P{}",
     "‖": r"$\parallel$",
     "…": r"\ldots{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "−": "$-$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "–": r"\textendash{}",
+    "—": r"\textemdash{}",
+    "\N{NON-BREAKING HYPHEN}": r"\mbox{-}",
+    "*": "{*}",  # behind the end of a row a bare one would belong to it
 }
+_LIGATURES: Final = re.compile(r"-(?=-)|'(?=')|,(?=,)")
+_LONG_WORD: Final = re.compile(r"[!-~]{21,}")
+_PARTS: Final = re.compile(r"[^/:=,._]+[/:=,._]*|[/:=,._]+")
+_LONG_PART: Final = 24
+_PIECE: Final = 8
 _MARKDOWN: Final = frozenset("\\`*_[]<>|#~&$")
 
 
@@ -67,7 +83,31 @@ def markdown(text: str) -> str:
 
 def latex(text: str) -> str:
     """Escape a text so that LaTeX shows it as it is."""
-    return "".join(_LATEX.get(char, char) for char in plain(text))
+    # Two hyphens would become a dash, two quotes a double one.
+    return _LIGATURES.sub(r"\g<0>{}", "".join(_LATEX.get(char, char) for char in plain(text)))
+
+
+def prose_latex(text: str) -> str:
+    r"""Escape a text for a paragraph: words that are too long for a line, such as addresses, may break.
+
+    Example:
+        >>> print(prose_latex("damage/freeze:severity=1"))
+        damage/\allowbreak{}freeze:\allowbreak{}severity=\allowbreak{}1
+    """
+    made, at = [], 0
+    for found in _LONG_WORD.finditer(text):
+        made += [latex(text[at : found.start()]), r"\allowbreak{}".join(map(latex, _breakable(found[0])))]
+        at = found.end()
+    return "".join([*made, latex(text[at:])])
+
+
+def _breakable(word: str) -> list[str]:
+    """Split a word behind its punctuation, and what has none, such as a digest, anywhere."""
+    pieces = []
+    for part in _PARTS.findall(word):
+        size = _PIECE if len(part) > _LONG_PART else len(part)
+        pieces += [part[at : at + size] for at in range(0, len(part), size)]
+    return pieces
 
 
 def text_grid(header: Sequence[str], groups: Sequence[Sequence[Sequence[str]]]) -> list[str]:
@@ -100,20 +140,6 @@ def markdown_grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[
     """Write cells, escaped already, as a Markdown table."""
     lines = [header, [":--", *("--:" for _ in header[1:])], *rows]
     return [f"| {' | '.join(line)} |" for line in lines]
-
-
-def latex_grid(header: Sequence[str], groups: Sequence[Sequence[Sequence[str]]]) -> list[str]:
-    """Write cells, escaped already, as a tabular of the package booktabs; a rule precedes each group.
-
-    Args:
-        header: One text a column.
-        groups: Groups of rows of cells.
-    """
-    lines = [rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", r"\toprule", rf"{' & '.join(header)} \\"]
-    for group in groups:
-        if group:
-            lines += [r"\midrule", *(rf"{' & '.join(row)} \\" for row in group)]
-    return [*lines, r"\bottomrule", r"\end{tabular}"]
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:

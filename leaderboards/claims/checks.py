@@ -12,10 +12,11 @@ from anisora.leaderboards.claims.matching import MatchedTable, agrees
 from anisora.leaderboards.claims.names import name_key
 from anisora.leaderboards.claims.printed import PrintedNumber, is_missing
 from anisora.leaderboards.footnotes import TIED
+from anisora.leaderboards.words import texts
 
 __all__ = ["bold_findings", "cell_finding", "doubled_rows", "number_findings", "strangers"]
 
-_COVERAGE = frozenset({"items", "clusters"})
+_COVERAGE = frozenset(name_key(text) for key in ("items", "clusters") for text in texts()[key].values())
 """Columns that ``anisora leaderboard`` adds; what they say is no claim about a system."""
 
 

@@ -5,9 +5,12 @@ them away again.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Final
+
+from anisora.leaderboards.claims.printed import is_missing, is_spread
 
 __all__ = [
     "BOLD_OFF",
@@ -19,6 +22,7 @@ __all__ = [
     "Sentence",
     "cell_of",
     "sentences_of",
+    "spreads_joined",
     "transposed",
     "without_marks",
 ]
@@ -104,6 +108,27 @@ def cell_of(marked: str) -> ReadCell:
         elif char.isalnum() and first is None:
             first = inside
     return ReadCell(without_marks(marked), bool(first))
+
+
+def spreads_joined(rows: Sequence[ReadRow]) -> list[ReadRow]:
+    """Join lines that hold nothing but the intervals of the row above to that row; their first cell continues its name.
+
+    Args:
+        rows: The lines of a table as printed.
+    """
+    joined: list[ReadRow] = []
+    for row in rows:
+        texts = [cell.text for cell in row.cells[1:] if not is_missing(cell.text)]
+        if joined and texts and all(map(is_spread, texts)):
+            above = joined[-1]
+            cells = [
+                replace(cell, text=f"{cell.text} {below.text}".strip())
+                for cell, below in zip_longest(above.cells, row.cells, fillvalue=ReadCell(""))
+            ]
+            joined[-1] = replace(above, cells=tuple(cells))
+        else:
+            joined.append(row)
+    return joined
 
 
 def transposed(table: ReadTable) -> ReadTable:

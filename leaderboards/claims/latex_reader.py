@@ -11,6 +11,7 @@ from anisora.leaderboards.claims.document import (
     Sentence,
     cell_of,
     sentences_of,
+    spreads_joined,
     without_marks,
 )
 from anisora.leaderboards.claims.latex_text import argument_at, marked_latex, without_comments
@@ -104,6 +105,7 @@ def _table(text: str, found: re.Match[str], stop: int, number: int, caption: str
         header = header[:1]
     if not header or not body:
         return None
+    body = spreads_joined(body)
     width = max(len(cells) for cells in (*header, *(row.cells for row in body)))
     heads = [[cell.text for cell in cells] + [""] * (width - len(cells)) for cells in header]
     return ReadTable(

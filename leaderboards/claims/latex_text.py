@@ -22,6 +22,9 @@ _SYMBOLS: Final = {
     "parallel": "‖",
     "ldots": "…",
     "times": "×",
+    "cdot": "·",
+    "leq": "≤",
+    "geq": "≥",
     "textbackslash": "\\",
     "textasciitilde": "~",
     "textasciicircum": "^",
@@ -44,9 +47,12 @@ _UNSEEN: Final = {
     **dict.fromkeys(
         ("cellcolor", "rowcolor", "color", "hspace", "vspace", "textcolor", "usepackage", "begin", "end"), 1
     ),
-    **dict.fromkeys(("fontsize", "multirow", "multicolumn", "setlength", "cmidrule"), 2),
+    **dict.fromkeys(("rotatebox", "scalebox", "raisebox", "parbox", "phantom", "hphantom", "vphantom"), 1),
+    **dict.fromkeys(("fontsize", "multirow", "multicolumn", "setlength", "cmidrule", "resizebox"), 2),
 }
 """{command: how many of its arguments are not text}."""
+_WITH_OPTION: Final = frozenset({"shortstack", "makecell", "thead"})
+"""Commands whose argument is text behind an option that is not."""
 _COMMAND: Final = re.compile(r"\\([a-zA-Z]+)\*?\s*")
 _COMMENT: Final = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*")
 _DEEPEST: Final = 100
@@ -135,6 +141,8 @@ def _command(text: str, at: int, pieces: list[tuple[str, bool]], *, bold: bool, 
         if hidden is None:
             break
         after = hidden[1]
+    if name in _WITH_OPTION and (option := _option_at(text, after)) is not None:
+        after = option
     if name in _BOLD_COMMANDS:
         given = argument_at(text, after)
         if given is not None and depth < _DEEPEST:

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-__all__ = ["PrintedNumber", "is_missing", "read_number"]
+__all__ = ["PrintedNumber", "is_missing", "is_spread", "read_number"]
 
 _NUMBER: Final = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:e[+-]?\d{1,2})?"
 _CELL: Final = re.compile(
     rf"(?P<before>[^\w+.-]*)(?P<value>{_NUMBER})\s*%?(?P<after>(?![\w.]|[,-]\d).*)", re.IGNORECASE | re.DOTALL
 )
 _INTERVAL: Final = re.compile(rf"\[\s*({_NUMBER})\s*%?\s*[,;]\s*({_NUMBER})\s*%?\s*\]", re.IGNORECASE)
+_SPREAD: Final = re.compile(
+    rf"(?:(?:±|\\pm)\s*{_NUMBER}|\[\s*{_NUMBER}\s*%?\s*[,;]\s*{_NUMBER}\s*%?\s*\]|-{_NUMBER}\s*\+{_NUMBER})\s*%?",
+    re.IGNORECASE,
+)
 _BESIDE: Final = re.compile(rf"[\s*†‡§¶‖≈★☆?^~()\[\],;/%±↑↓→]|in|±|\\pm|{_NUMBER}", re.IGNORECASE)
 """What may stand behind a value: marks, an interval, a spread, a coverage; anything else is a text with a number."""
 _MISSING: Final = frozenset({"", "-", "--", "---", "/", "n/a", "na", "n.a.", "none", "nan", "无", "x", "✗", "×", "tbd"})
@@ -40,6 +44,16 @@ def _plain(text: str) -> str:
 def is_missing(text: str) -> bool:
     """Return whether a cell says that there is no number."""
     return _plain(text).lower().strip("()* ") in _MISSING
+
+
+def is_spread(text: str) -> bool:
+    """Return whether a text is an interval or a spread without the number that it belongs to.
+
+    Example:
+        >>> is_spread("±0.3"), is_spread("[1.2, 1.4]"), is_spread("-0.1 +0.3"), is_spread("1.3 ±0.3")
+        (True, True, True, False)
+    """
+    return len(text) <= _LONGEST and _SPREAD.fullmatch(_plain(text).strip("() ")) is not None
 
 
 def read_number(text: str) -> PrintedNumber | None:

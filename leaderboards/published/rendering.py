@@ -7,12 +7,21 @@ from typing import Any, Final, Literal
 
 from anisora.harness.errors import ConfigError
 from anisora.leaderboards.footnotes import STAR
+from anisora.leaderboards.latex_table import (
+    MISSING_CELL,
+    TexCell,
+    TexRow,
+    latex_float,
+    latex_tabular,
+    number_cell,
+)
 from anisora.leaderboards.published.agreement import ColumnAgreement, PeopleAgreement, finding
 from anisora.leaderboards.published.tables import MISSING, PublishedRow, PublishedTable
 from anisora.leaderboards.render import STYLES, Style
-from anisora.leaderboards.typeset import csv_text, latex, latex_grid, markdown, markdown_grid, text_grid
+from anisora.leaderboards.typeset import csv_text, markdown, markdown_grid, text_grid
+from anisora.leaderboards.words import Words
 
-__all__ = ["footnotes_of_published", "render_agreement", "render_published"]
+__all__ = ["footnotes_of_published", "published_float", "render_agreement", "render_published"]
 
 _ARROWS: Final = {"higher": "↑", "lower": "↓"}
 
@@ -118,23 +127,34 @@ def _markdown(table: PublishedTable) -> str:
 
 
 def _latex(table: PublishedTable) -> str:
-    def cell(row: PublishedRow, at: int) -> str:
-        number = "--" if row.text(at) == MISSING else latex(_number(table, row, at))
-        return rf"\textbf{{{number}}}" if table.is_best(row, at) else number
+    return _lines(*published_float(table, Words("en")))
 
+
+def published_float(table: PublishedTable, words: Words) -> list[str]:
+    """Return the lines of a LaTeX float with a published table: the table, what it is and where it comes from.
+
+    Args:
+        table: What others report.
+        words: The language of title, heads and marks; notes about the source are in English.
+    """
+    chinese = words.language == "zh"
+    heads = [
+        f"{column.header_zh if chinese else column.header} {_ARROWS[column.direction]}" for column in table.columns
+    ]
     groups = [
-        [[latex(row.model), *(cell(row, at) for at in range(len(row.cells)))] for row in group]
+        [TexRow(row.model, tuple(_tex_cell(table, row, at) for at in range(len(heads)))) for row in group]
         for group in _groups(table)
     ]
-    return _lines(
-        "% needs \\usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{latex(_title(table))}}}",
-        *latex_grid(_header(table, latex), groups),
-        *(rf"\par{{\footnotesize {latex(note)}}}" for note in (*footnotes_of_published(table), _source(table))),
-        r"\end{table}",
-    )
+    title = f"{table.title_zh if chinese else table.title} ({table.suite}; {words('footnote_reported')})"
+    notes = [words("footnote_best"), words("footnote_second"), *footnotes_of_published(table), _source(table)]
+    return latex_float(title, latex_tabular([words("head_model"), *heads], groups), notes)
+
+
+def _tex_cell(table: PublishedTable, row: PublishedRow, at: int) -> TexCell:
+    if row.text(at) == MISSING:
+        return MISSING_CELL
+    marks = STAR * table.is_above_reference(row, at)
+    return number_cell(row.text(at), marks=marks, best=table.is_best(row, at), second=table.is_second(row, at))
 
 
 def _tidy(table: PublishedTable) -> list[dict[str, Any]]:
@@ -154,6 +174,7 @@ def _cells(table: PublishedTable, row: PublishedRow) -> list[dict[str, Any]]:
             "printed": None if row.text(at) == MISSING else row.text(at),
             "value": row.value(at),
             "best": table.is_best(row, at),
+            "second": table.is_second(row, at),
             "above_reference": table.is_above_reference(row, at),
             "bold_in_source": row.is_bold(at),
         }

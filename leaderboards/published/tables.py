@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Valida
 
 from anisora.harness.errors import ConfigError, UnknownNameError
 from anisora.harness.inputs.paths import shortened
+from anisora.leaderboards.places import first_and_second
 
 __all__ = [
     "MISSING",
@@ -136,6 +137,14 @@ class PublishedTable(_Strict):
         """Return whether no generated row has a better value in a column; ground truth is never best."""
         merits = [merit for other in self.generated if (merit := self.merit(other, at)) is not None]
         return not row.reference and self.merit(row, at) is not None and self.merit(row, at) == max(merits)
+
+    def is_second(self, row: PublishedRow, at: int) -> bool:
+        """Return whether a generated row has the second best value of a column, as ``places`` says."""
+        _, second = first_and_second(
+            [-merit for other in self.generated if (merit := self.merit(other, at)) is not None]
+        )
+        merit = self.merit(row, at)
+        return not row.reference and merit is not None and second is not None and -merit == second
 
     def is_above_reference(self, row: PublishedRow, at: int) -> bool:
         """Return whether a generated row has a better value than the ground truth."""

@@ -87,9 +87,45 @@ def test_no_examples_are_no_clips(report: Report) -> None:
     assert page_of(Path("report")).all("video") == []
 
 
+def test_a_paper_is_latex_with_what_it_reads_and_no_page(report: Report) -> None:
+    told = report("small", "--out", "paper", "--style", "paper")
+    assert told == Finished(
+        0, "The paper is paper/paper.tex. Beside it are its table, protocol, checklist and references.\n", ""
+    )
+    assert {path.name for path in Path("paper").iterdir()} == {
+        *("paper.tex", "paper.bbl", "references.bib", "table.tex", "table_notes.tex", "table.md", "table.csv"),
+        *("protocol.tex", "protocol.md", "checklist.tex", "checklist.md"),
+    }
+    checks = Path("paper/checklist.md").read_text(encoding="utf-8")
+    assert "| Suite and version | small@1 |" in checks
+    assert "| Tests corrected for multiple comparisons | Yes: max-T" in checks
+    assert "| Trained weights only | Yes | untrained |" in checks
+    assert "westfall1993resampling" in Path("paper/references.bib").read_text(encoding="utf-8")
+    notes = Path("paper/table_notes.tex").read_text(encoding="utf-8")
+    assert "Below each value: 95" in notes
+
+
+def test_a_paper_can_be_chinese_with_other_intervals_and_claims_nothing_wrong(report: Report, suite: Path) -> None:
+    chosen = ("--style", "paper", "--lang", "zh", "--intervals", "brackets", "--models", ",".join(SYSTEMS))
+    assert report("small", "--out", "paper", *chosen, "--quiet") == Finished(0, "", "")
+    table = Path("paper/table.tex").read_text(encoding="utf-8")
+    assert "锐度" in table
+    assert "{[}" in table
+    assert "ground-truth" not in table
+    assert _run(["claims", "paper/table.tex", "--db", str(suite.parent / "leaderboard.duckdb")], debug=False) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
+        (("small", "--published"), 2, "`--published` goes with --style paper, and `--style` got 'page'"),
+        (("small", "--intervals", "none"), 2, "`--intervals` goes with --style paper, and `--style` got 'page'"),
+        (("small", "--style", "poster"), 2, "Invalid value for '--style': 'poster' is not one of 'page', 'paper'."),
+        (
+            ("small", "--style", "paper", "--published"),
+            2,
+            "Published table 'small' is not known. Published rows exist for: anisora-7, vbench-i2v-8.",
+        ),
         (("smal",), 2, "Suite 'smal' is not known. Did you mean 'small'?"),
         (("small@2",), 2, "Suite 'small@2' is not known."),
         (("small", "--lang", "fr"), 2, "Invalid value for '--lang': 'fr' is not one of 'en', 'zh'."),
@@ -112,6 +148,14 @@ def test_what_cannot_be_reported_is_one_line_and_writes_nothing(
     assert told.err.startswith("anisora: ")
     assert len(told.err.splitlines()) == 1
     assert list(Path().iterdir()) == []
+
+
+def test_a_paper_in_a_folder_that_cannot_be_written_is_one_line(report: Report) -> None:
+    Path("paper").write_text("a file is in the way", encoding="utf-8")
+    told = report("small", "--out", "paper", "--style", "paper")
+    assert (told.code, told.out) == (2, "")
+    assert len(told.err.splitlines()) == 1
+    assert Path("paper").read_text(encoding="utf-8") == "a file is in the way"
 
 
 @pytest.mark.parametrize("taken", ["report", "report/tables"])

@@ -5,12 +5,12 @@ import pytest
 from scored_systems import TRUTH, Scored
 
 from anisora.harness.suite import Column, Suite
+from anisora.leaderboards.cell_text import interval_text
 from anisora.leaderboards.demo import DemoResult
 from anisora.leaderboards.demo_screen import (
     FROZEN,
     demo_screen,
     frozen_sentence,
-    interval_text,
     matrix_text,
     table_text,
 )

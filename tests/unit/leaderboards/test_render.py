@@ -6,10 +6,11 @@ import pytest
 from records import make_record, make_result, make_run
 
 from anisora.harness.errors import ConfigError
+from anisora.leaderboards.cell_text import Intervals
 from anisora.leaderboards.compare import compare
 from anisora.leaderboards.render import STYLES, render, render_comparison
 from anisora.leaderboards.table import LeaderboardTable, TableColumn, build_table
-from anisora.leaderboards.typeset import csv_text, display_width, latex, markdown, plain, text_grid
+from anisora.leaderboards.typeset import csv_text, display_width, latex, markdown, plain, prose_latex, text_grid
 
 
 @pytest.fixture
@@ -75,12 +76,54 @@ def test_latex_is_a_balanced_booktabs_table(table: LeaderboardTable) -> None:
     assert r"\toprule" in text
     assert text.count(r"\midrule") == 2
     assert text.count("{") == text.count("}")
-    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    rows = [line for line in text.splitlines() if " & " in line]
     assert all(line.count(" & ") == 4 for line in rows)
     assert rows[0] == r"Model & Sharpness $\uparrow$ & Flicker $\downarrow$ & Items & Clusters \\"
-    assert rows[1] == r"alpha\_1 & 50.0 {\tiny {[}49.0, 51.0{]}} & -- & 18/20 & 10 \\"
-    assert rows[3] == r"动画-2\dag{} & \textbf{61.0$\star$} {\tiny {[}60.0, 62.0{]}} & \textbf{0.020} & 20/20 & 10 \\"
+    assert rows[1] == r"alpha\_1 & \underline{50.0} & -- & 18/20 & 10 \\[-1pt]"
+    assert rows[2] == r" & {\scriptsize {[}49.0, 51.0{]}} &  &  &  \\[2pt]"
+    assert rows[5] == r"动画-2\dag{} & \textbf{61.0}\rlap{$^{\star}$} & \textbf{0.020} & 20/20 & 10 \\[-1pt]"
+    assert rows[7].startswith("ground-truth & 60.0 & 0.010 & ")
     assert r"95 \% interval" in text
+    assert "Bold: best of its column.\nUnderlined: second best.\n" in text
+
+
+@pytest.mark.parametrize(
+    ("intervals", "cell", "note"),
+    [
+        ("brackets", "61.0★ [60.0, 62.0]", "In brackets: 95 % interval (clustered t)."),
+        ("half-width", "61.0★ ±1.0", "Below each value: 95 % interval (clustered t), as ± half its width"),
+        ("none", "61.0★", "No interval for Flicker"),
+    ],
+)
+def test_intervals_are_printed_as_asked_and_the_notes_say_how(
+    table: LeaderboardTable, intervals: Intervals, cell: str, note: str
+) -> None:
+    lines = render(table, "text", intervals=intervals).splitlines()
+    assert f"*{cell} " in lines[6]
+    assert ("±" in lines[6], "[" in lines[6]) == ("±" in cell, "[" in cell)
+    assert lines[11].startswith(note)
+    latex_text = render(table, "latex", intervals=intervals)
+    assert (r"$\pm$1.0" in latex_text, "{[}60.0, 62.0{]}" in latex_text) == ("±" in cell, "[" in cell)
+    assert ("interval (clustered t)" in latex_text) == (intervals != "none")
+
+
+def test_markdown_underlines_the_second_best_where_that_is_asked_for(table: LeaderboardTable) -> None:
+    assert "<ins>" not in render(table, "markdown")
+    text = render(table, "markdown", underline_second=True, intervals="none")
+    assert text.splitlines()[4] == r"| alpha\_1 | <ins>50.0</ins> | - | 18/20 | 10 |"
+    assert "- Underlined: second best.\n" in text
+
+
+def test_heads_and_notes_are_in_the_language_of_the_table() -> None:
+    records = [make_record(model, {"sharpness": value}) for model, value in (("a", 0.1), ("b", 0.2), ("c", 0.3))]
+    table = build_table(records, language="zh")
+    for style in ("markdown", "latex"):
+        text = render(table, style, language="zh", intervals="half-width", underline_second=True)
+        assert "系统" in text
+        assert "样本" in text
+        assert "下划线：该列次佳。" in text
+        assert "数值下方：95" in text
+        assert "方括号" not in text
 
 
 def test_csv_has_a_line_per_run_and_metric_in_natural_units(table: LeaderboardTable) -> None:
@@ -180,11 +223,30 @@ def test_wide_characters_take_two_columns() -> None:
     assert lines == ["M      x", "----  --", "动画   1", "abc   22"]
 
 
+def test_a_cell_with_a_coverage_of_its_own_is_told_below_a_table_of_latex() -> None:
+    results = [make_result("a", 0.5), make_result("b", 0.5), make_result("c", 0.5, scored=7, errors=13, clusters=4)]
+    text = render(build_table([make_record("alpha", results), make_record("beta", results)]), "latex")
+    assert "c of alpha, beta: 7 of 20 items, 4 clusters." in text
+    assert "(7/20 in 4)" not in text
+
+
 def test_special_characters_are_escaped() -> None:
     assert markdown("a|b*c_d<e>`f`") == r"a\|b\*c\_d\<e\>\`f\`"
     assert latex("50% & $x_1 {#} ~^\\") == (
         r"50\% \& \$x\_1 \{\#\} \textasciitilde{}\textasciicircum{}\textbackslash{}"
     )
+    assert latex("a--b ''c'' ,,d *e") == "a-{}-b '{}'c'{}' ,{},d {*}e"
+    assert latex("±0.1 − 2 × 3 ‑") == r"$\pm$0.1 $-$ 2 $\times$ 3 \mbox{-}"
+
+
+def test_long_words_of_a_paragraph_may_break_and_short_ones_do_not() -> None:
+    assert prose_latex("a_b/c is short") == r"a\_b/c is short"
+    assert prose_latex("https://a.org/b_c/d.md") == (
+        r"https://\allowbreak{}a.\allowbreak{}org/\allowbreak{}b\_\allowbreak{}c/\allowbreak{}d.\allowbreak{}md"
+    )
+    digest = prose_latex("0123456789abcdef" * 4)
+    assert digest.replace(r"\allowbreak{}", "") == "0123456789abcdef" * 4
+    assert max(map(len, digest.split(r"\allowbreak{}"))) == 8
 
 
 def test_a_comparison_is_written_in_every_style() -> None:

@@ -13,7 +13,9 @@ from anisora.leaderboards.effects import Verdict
 from anisora.leaderboards.report.choice import KINDS
 from anisora.leaderboards.words import LANGUAGES, Words, texts
 
-TEMPLATES = [REPOSITORY / "leaderboards" / name for name in ("report/page.html.j2", "cell.html.j2")]
+TEMPLATES = [
+    REPOSITORY / "leaderboards" / name for name in ("report/page.html.j2", "report/paper/paper.tex.j2", "cell.html.j2")
+]
 CHOSEN_WHEN_DRAWN = {
     "effect.verdict": set(get_args(Verdict)),
     "column.direction": set(get_args(Direction)),

@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from anisora.leaderboards.claims.names import name_key
-from anisora.leaderboards.claims.printed import is_missing, read_number
+from anisora.leaderboards.claims.printed import is_missing, is_spread, read_number
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,13 @@ def test_texts_are_no_numbers(text: str) -> None:
 def test_cells_without_a_number(text: str) -> None:
     assert is_missing(text)
     assert not is_missing("0")
+
+
+@pytest.mark.parametrize("text", ["±0.3", "± 0.3 %", "[1.2, 1.4]", "[-0.1; 0.2]", "-0.1 +0.3", "(±0.3)"])
+def test_intervals_without_their_number(text: str) -> None:
+    assert is_spread(text)
+
+
+@pytest.mark.parametrize("text", ["", "-", "0.3", "1.2 ±0.3", "[12]", "[1, 2, 3]", "a ±0.1", "-0.3", "±" * 300])
+def test_what_is_no_interval_alone(text: str) -> None:
+    assert not is_spread(text)

@@ -120,6 +120,28 @@ def test_kin_of_tabular_and_a_header_without_rules(begin: str) -> None:
     assert texts(table) == [["x", "1"], ["y", "2"]]
 
 
+def test_a_line_of_intervals_belongs_to_the_row_above() -> None:
+    table = only(
+        read_latex(
+            r"""\begin{tabular}{lrrr}
+\rotatebox{90}{Model} & \shortstack[r]{One\vphantom{gl}\\two} & B & C \\
+\midrule
+x: & \textbf{1.5}\rlap{$^{\star}$} & 2 & -- \\[-1pt]
+{\tiny y=1} & {\tiny $\pm$0.1} & {\tiny $-$0.1 +0.3} & \\
+\parbox[t]{12em}{\raggedright z} & 3 & 4 & 5 \\
+ & {[}2, 4{]} & & (4, 6) \\
+\end{tabular}"""
+        )
+    )
+    assert table.header == (("Model",), ("One two",), ("B",), ("C",))
+    assert texts(table) == [
+        ["x: y=1", "1.5 ★ ±0.1", "2 -0.1 +0.3", "–"],
+        ["z", "3", "4", "5"],
+        ["", "[2, 4]", "", "(4, 6)"],  # round brackets may be anything
+    ]
+    assert bold(table) == {(0, 1)}
+
+
 def test_damaged_latex_ends() -> None:
     for text in (
         r"\begin{tabular}{l",

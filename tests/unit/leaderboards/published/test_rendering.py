@@ -9,10 +9,11 @@ from shared_data import REPOSITORY
 from anisora.harness.cli import main
 from anisora.harness.errors import ConfigError
 from anisora.leaderboards.published.agreement import agreement_with_people
-from anisora.leaderboards.published.rendering import render_agreement, render_published
+from anisora.leaderboards.published.rendering import published_float, render_agreement, render_published
 from anisora.leaderboards.published.tables import published_suites, published_table
 from anisora.leaderboards.render import STYLES
 from anisora.leaderboards.typeset import display_width
+from anisora.leaderboards.words import Words
 
 SUITES = published_suites()
 
@@ -86,10 +87,32 @@ def test_latex_is_a_balanced_booktabs_table() -> None:
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert [line.count(" & ") for line in rows] == [7] * 12
     assert rows[8] == (
-        r"anisora-v2 & -- & \textbf{86.98} & 50.34 & \textbf{85.91} & \textbf{90.98} & \textbf{91.96} & 92.75 \\"
+        r"anisora-v2 & -- & \textbf{86.98} & 50.34 & \textbf{85.91} & \textbf{90.98} & \textbf{91.96} "
+        r"& \underline{92.75} \\"
     )
+    assert rows[-1] == r"ground-truth & -- & 92.20 & 58.27 & 89.72 & 92.51 & 94.69 & 95.08 \\"
     assert "↑" not in text
     assert "★" not in text
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_second_best_of_each_column_is_underlined_and_never_the_ground_truth(suite: str) -> None:
+    table = published_table(suite)
+    for at in range(len(table.columns)):
+        merits = sorted((it for row in table.generated if (it := table.merit(row, at)) is not None), reverse=True)
+        assert merits[0] > merits[1] > merits[-1]
+        assert [row.model for row in table.rows if table.is_second(row, at)] == [
+            row.model for row in table.generated if table.merit(row, at) == merits[1]
+        ]
+    assert render_published(table, "latex").count(r"\underline{") == len(table.columns)
+
+
+def test_a_float_in_chinese_has_chinese_heads_and_says_that_nothing_was_reproduced() -> None:
+    text = "\n".join(published_float(published_table("anisora-7"), Words("zh")))
+    assert r"\caption{AniSora 基准：人工评分与 AnimeReward 六个维度 (anisora-7; 作者报告，未经复现)}" in text
+    assert "系统 & " in text
+    assert "视觉吸引力" in text
+    assert "下划线：该列次佳。" in text
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -118,6 +141,7 @@ def test_json_holds_the_table_its_source_and_what_was_computed() -> None:
         "printed": "54.30",
         "value": 54.3,
         "best": False,
+        "second": False,
         "above_reference": True,
         "bold_in_source": False,
     }
