@@ -44,12 +44,6 @@ def render(table: LeaderboardTable, style: Style = "text") -> str:
     return writers[style](table)
 
 
-def _name(table: LeaderboardTable, row: Row) -> str:
-    untrained = "" if row.untrained is None else " [UNTRAINED]"
-    subset = f" [SUBSET {row.subset}]" if row.subset else ""
-    return f"{row.model}{table.marks(row)}{subset}{untrained}"
-
-
 def _number(column: TableColumn, cell: Cell) -> str:
     if cell.value is None:
         return _MISSING
@@ -99,7 +93,7 @@ def _text(table: LeaderboardTable) -> str:
             )
             for column, cell in zip(table.columns, row.cells, strict=True)
         ]
-        return [_name(table, row), *made, *_coverage(row)]
+        return [table.name(row), *made, *_coverage(row)]
 
     groups = [[cells(row) for row in group] for group in table.groups]
     best = ["* best in its column."] if any(cell.best for row in table.rows for cell in row.cells) else []
@@ -114,7 +108,7 @@ def _markdown(table: LeaderboardTable) -> str:
             number = f"**{number}**" if cell.best else number
             small = " ".join(filter(None, (_interval(column, cell), _own_coverage(row, cell))))
             made.append(f"{number} <sub>{markdown(small)}</sub>" if small else number)
-        name = markdown(_name(table, row))
+        name = markdown(table.name(row))
         return [f"*{name}*" if row.reference else name, *made, *_coverage(row)]
 
     # Markdown knows no rule inside a table: an empty row stands between the systems and what is apart from them.
@@ -135,7 +129,7 @@ def _latex(table: LeaderboardTable) -> str:
             number = rf"\textbf{{{number}}}" if cell.best else number
             small = " ".join(filter(None, (_interval(column, cell), _own_coverage(row, cell))))
             made.append(rf"{number} {{\tiny {latex(small)}}}" if small else number)
-        return rf"{' & '.join([latex(_name(table, row)), *made, *_coverage(row)])} \\"
+        return rf"{' & '.join([latex(table.name(row)), *made, *_coverage(row)])} \\"
 
     first, *others = table.groups
     return _lines(
