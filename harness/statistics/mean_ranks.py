@@ -90,9 +90,7 @@ def mean_ranks(
         for column, systems in columns.items()
     }
     differences = {
-        _SEPARATOR.join((column, one, other)): {
-            item: mine[one][item] - mine[other][item] for item in shared[column]
-        }
+        _SEPARATOR.join((column, one, other)): {item: mine[one][item] - mine[other][item] for item in shared[column]}
         for column, mine in ranks.items()
         for one, other in combinations(mine, 2)
     }
