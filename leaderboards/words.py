@@ -2,7 +2,7 @@
 
 from functools import cache
 from importlib.resources import files
-from typing import ClassVar, Final, Literal, get_args
+from typing import ClassVar, Final, Literal, cast, get_args
 
 from anisora.harness.errors import ConfigError
 
@@ -33,7 +33,7 @@ class Words:
         """
         if language not in LANGUAGES:
             raise ConfigError(f"`--lang` got {language!r}; expected one of {', '.join(LANGUAGES)}.")
-        self.language = language
+        self.language = cast("Language", language)
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the text of a key."""

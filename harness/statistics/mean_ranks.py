@@ -42,7 +42,9 @@ class MeanRanks:
     level: float
     method: str
     """How the tests were made; they are corrected for all pairs of all columns given together."""
+    flips: int
     seed: int | None
+    """Of the flips; None where all were counted."""
 
 
 def mean_ranks(
@@ -115,6 +117,7 @@ def mean_ranks(
                 left_out=len(set().union(*columns[column].values())) - len(shared[column]),
                 level=level,
                 method=family.method,
+                flips=family.flips,
                 seed=family.seed,
             )
         )

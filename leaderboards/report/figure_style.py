@@ -22,6 +22,7 @@ __all__ = [
     "TRUTH",
     "drawable",
     "figure_style",
+    "fitting_size",
     "save_figure",
     "text_widths",
     "wrapped",
@@ -122,8 +123,14 @@ def text_widths(texts: Sequence[str], size: float) -> list[float]:
     from matplotlib.figure import Figure
 
     figure = Figure(dpi=360)
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    return [figure.text(0, 0, text, fontsize=size).get_window_extent(renderer).width / 360 for text in texts]
+    FigureCanvasAgg(figure)
+    return [figure.text(0, 0, text, fontsize=size).get_window_extent().width / 360 for text in texts]
+
+
+def fitting_size(texts: Sequence[str], width: float, size: float) -> float:
+    """Return a size in points, at most ``size``, at which no text is wider than ``width`` inches."""
+    widest = max(text_widths(texts, size), default=0.0)
+    return size if widest <= width else size * width / widest
 
 
 def wrapped(text: str, width: float, size: float) -> list[str]:

@@ -1,0 +1,173 @@
+"""What a figure of a paper is drawn from, as plain values that are kept in a file beside the picture."""
+
+from typing import ClassVar, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from anisora.harness.protocols import Direction
+from anisora.leaderboards.table import LeaderboardTable, Row, TableColumn, badness_of
+from anisora.leaderboards.typeset import plain
+from anisora.leaderboards.words import Language, Words
+
+__all__ = [
+    "MOST_COLUMNS",
+    "MOST_SYSTEMS",
+    "Axis",
+    "FigureData",
+    "FigureWords",
+    "Omission",
+    "Part",
+    "System",
+    "axis_of",
+    "best_rows",
+    "named",
+    "note_on_choice",
+    "systems_of",
+]
+
+MOST_COLUMNS: Final = 16
+MOST_SYSTEMS: Final = 20
+"""What a page has room for."""
+_LONGEST_LABEL: Final = 40
+
+
+class FigureWords(Words):
+    """Texts by key in one language, as ``Words``.
+
+    Example:
+        >>> FigureWords("zh")("worst_to_best")
+        '最差 … 最好'
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ("anisora.leaderboards.report.paper_figures", *Words.packages)
+
+
+class Part(BaseModel):
+    """A value in the data of a figure; numbers are finite, and keys that are not known are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, ser_json_bytes="base64", val_json_bytes="base64"
+    )
+
+
+class FigureData(Part):
+    """What every figure has."""
+
+    language: Language
+    """Of its texts, for which the fonts must have letters."""
+    suite: str
+    """The suite key of the runs."""
+    title: str
+    """What it shows, for a caption; not drawn."""
+    note: str
+    """How it is to be read; drawn below."""
+
+
+class System(Part):
+    """A system as it is drawn."""
+
+    run_id: str
+    label: str
+    """Its name with daggers and other marks, shortened."""
+    role: Literal["system", "baseline", "reference"]
+
+
+class Axis(Part):
+    """A column of the table as an axis, a spoke or a head."""
+
+    metric: str
+    label: str
+    """The head of the column with the arrow of its direction."""
+    direction: Direction | None
+    scale: float
+    """Drawn is the natural value times this."""
+    decimals: int
+
+    def printed(self, value: float) -> str:
+        """Write a natural value as drawn, with a true minus; zero has no sign."""
+        text = f"{value * self.scale:.{self.decimals}f}"
+        return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
+
+
+class Omission(Part):
+    """A figure that a report cannot have."""
+
+    figure: str
+    reason: str
+    """A sentence."""
+
+
+def axis_of(column: TableColumn) -> Axis:
+    """Return a column as an axis."""
+    return Axis(
+        metric=column.metric,
+        label=plain(f"{column.header} {column.arrow}".rstrip()),
+        direction=column.direction,
+        scale=column.scale,
+        decimals=column.decimals,
+    )
+
+
+def systems_of(table: LeaderboardTable) -> dict[str, System]:
+    """Return {run id: system} of all rows; names are short and no two alike."""
+    labels = {row.run_id: _shortened(plain(table.name(row))) for row in table.rows}
+    found = {}
+    for row in table.rows:
+        label = labels[row.run_id]
+        if list(labels.values()).count(label) > 1:
+            label = f"{label} ({row.run_id[-10:]})"
+        role: Literal["system", "baseline", "reference"] = (
+            "reference" if row.reference else "baseline" if row.baseline else "system"
+        )
+        found[row.run_id] = System(run_id=row.run_id, label=label, role=role)
+    return found
+
+
+def _shortened(text: str) -> str:
+    half = (_LONGEST_LABEL - 1) // 2
+    return text if len(text) <= _LONGEST_LABEL else f"{text[:half]}…{text[-half:]}"
+
+
+def best_rows(table: LeaderboardTable, most: int) -> tuple[Row, ...]:
+    """Return the systems and baselines that a figure has room for, in the order of the table.
+
+    If there are more than ``most``, the best are taken: those of the least mean place over the columns that they have,
+    a place being the share of the other systems that are better, equal ones counting half.
+    """
+    rows = [row for row in table.rows if not row.reference]
+    if len(rows) <= most:
+        return tuple(rows)
+    truth = next((row for row in table.rows if row.reference), None)
+    places: dict[str, list[float]] = {row.run_id: [] for row in rows}
+    for at, column in enumerate(table.columns):
+        true = truth.cells[at].value if truth is not None else None
+        found = {row.run_id: badness_of(column, row.cells[at].value, true) for row in rows}
+        known = {run_id: badness for run_id, badness in found.items() if badness is not None}
+        for run_id, mine in known.items():
+            if len(known) > 1:
+                better = sum(other < mine for other in known.values())
+                alike = sum(other == mine for other in known.values()) - 1
+                places[run_id].append((better + alike / 2) / (len(known) - 1))
+    mean = {run_id: sum(found) / len(found) if found else 1.0 for run_id, found in places.items()}
+    best = {row.run_id for row in sorted(rows, key=lambda row: mean[row.run_id])[:most]}
+    return tuple(row for row in rows if row.run_id in best)
+
+
+def named(labels: list[str], say: FigureWords) -> str:
+    """Join names as a sentence lists them."""
+    return say("comma").join(labels)
+
+
+def note_on_choice(table: LeaderboardTable, say: FigureWords, *, columns: bool = True) -> list[str]:
+    """Return sentences on what a page had no room for.
+
+    Args:
+        table: Of the report.
+        say: The language.
+        columns: Whether the figure shows the columns.
+    """
+    systems = sum(not row.reference for row in table.rows)
+    notes = [say("best_shown", shown=MOST_SYSTEMS, systems=systems)] if systems > MOST_SYSTEMS else []
+    if columns and len(table.columns) > MOST_COLUMNS:
+        notes.append(say("first_shown", shown=MOST_COLUMNS, columns=len(table.columns)))
+    return notes
