@@ -57,6 +57,7 @@ _SETTINGS: Final[dict[Any, Any]] = {
     "axes.linewidth": 0.6,
     "axes.formatter.useoffset": False,
     "axes.formatter.limits": (-9, 9),  # powers of ten are mathematics, which is not parsed
+    "text.hinting": "none",  # letters are as wide in every format and size
     "text.parse_math": False,  # a dollar in a name is a dollar
     "svg.fonttype": "none",
     "svg.hashsalt": "anisora",

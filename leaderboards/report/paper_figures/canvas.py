@@ -49,7 +49,7 @@ class Canvas:
         from matplotlib.figure import Figure
 
         self.width, self.height = width, height
-        lines = wrapped(drawable(note), width - 2 * _MARGIN, NOTE_SIZE) if note else []
+        lines = wrapped(drawable(note), 0.98 * width - 2 * _MARGIN, NOTE_SIZE) if note else []
         self.whole = height + (_NOTE_SPACE + _NOTE_LINE * len(lines) + _MARGIN if lines else 0)
         self.figure: Figure = Figure(figsize=(width, self.whole))
         for place, line in enumerate(lines):
@@ -83,7 +83,7 @@ def rounded_ticks(axis: "Axis", count: int = 3) -> None:
     """Give an axis few ticks at round numbers, which stand inside it."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(count, prune=None, min_n_ticks=2))
+    axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], min_n_ticks=2))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("-", "−")))
 
 

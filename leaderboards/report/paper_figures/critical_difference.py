@@ -34,7 +34,7 @@ __all__ = ["CriticalDifference", "RankPanel", "RankedSystem", "data_of", "draw"]
 
 _FEWEST_CLUSTERS: Final = 6
 """With fewer, no flip of signs is rare enough for five in a hundred."""
-_GAP, _TITLE, _AXIS, _BAR, _LABEL, _FOOT = 0.25, 0.2, 0.2, 0.07, 0.125, 0.14  # inches
+_GAP, _TITLE, _AXIS, _BAR, _LABEL, _FOOT = 0.25, 0.22, 0.2, 0.07, 0.125, 0.14  # inches
 _ARM, _SHORTEST_AXIS = 0.1, 1.5  # inches
 _SPACE: Final = 0.04
 """Between two bars of one height, as a share of the axis."""
@@ -194,7 +194,7 @@ def _draw_panel(axes: "Axes", panel: RankPanel, texts: list[str], margin: float,
         return margin + (rank - 1) * unit
 
     line = _TITLE + _AXIS
-    axes.text(wide / 2, 0.02, drawable(panel.axis.label), fontsize=7.5, color=INK, ha="center", va="top")
+    axes.text(wide / 2, 0.03, drawable(panel.axis.label), fontsize=7.5, color=INK, ha="center", va="top")
     axes.plot([across(1), across(count)], [line, line], color=INK, linewidth=0.7, solid_capstyle="butt")
     for rank in range(1, count + 1):
         axes.plot([across(rank)] * 2, [line - 0.04, line], color=INK, linewidth=0.7)

@@ -5,6 +5,7 @@ from typing import ClassVar, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from anisora.harness.protocols import Direction
+from anisora.leaderboards.report.paper_figures.labels import short_labels
 from anisora.leaderboards.table import LeaderboardTable, Row, TableColumn, badness_of
 from anisora.leaderboards.typeset import plain
 from anisora.leaderboards.words import Language, Words
@@ -28,7 +29,6 @@ __all__ = [
 MOST_COLUMNS: Final = 16
 MOST_SYSTEMS: Final = 20
 """What a page has room for."""
-_LONGEST_LABEL: Final = 40
 
 
 class FigureWords(Words):
@@ -110,22 +110,16 @@ def axis_of(column: TableColumn) -> Axis:
 
 def systems_of(table: LeaderboardTable) -> dict[str, System]:
     """Return {run id: system} of all rows; names are short and no two alike."""
-    labels = {row.run_id: _shortened(plain(table.name(row))) for row in table.rows}
+    labels = short_labels([plain(table.name(row)) for row in table.rows])
     found = {}
-    for row in table.rows:
-        label = labels[row.run_id]
-        if list(labels.values()).count(label) > 1:
+    for row, label in zip(table.rows, labels, strict=True):
+        if labels.count(label) > 1:
             label = f"{label} ({row.run_id[-10:]})"
         role: Literal["system", "baseline", "reference"] = (
             "reference" if row.reference else "baseline" if row.baseline else "system"
         )
         found[row.run_id] = System(run_id=row.run_id, label=label, role=role)
     return found
-
-
-def _shortened(text: str) -> str:
-    half = (_LONGEST_LABEL - 1) // 2
-    return text if len(text) <= _LONGEST_LABEL else f"{text[:half]}…{text[-half:]}"
 
 
 def best_rows(table: LeaderboardTable, most: int) -> tuple[Row, ...]:

@@ -31,7 +31,7 @@ __all__ = ["Drawing", "read_figure", "save_drawing", "write_figure"]
 Drawing = Radar | Forest | CriticalDifference | Pareto | HeatMap | Filmstrip | StyleTable
 """The data of a figure."""
 
-_DOTS: Final = 300
+_DOTS: Final = 200
 _MOST_BYTES: Final = 64 << 20
 _READER: Final[TypeAdapter[Drawing]] = TypeAdapter(Annotated[Drawing, Field(discriminator="figure")])
 

@@ -124,6 +124,7 @@ def data_of(data: ReportData, say: FigureWords) -> Forest | Omission:
         note=say("space").join(
             [
                 say("forest_note", reference=systems[reference.run_id].label, percent=round(100 * level)),
+                *([say("forest_reference")] if any(panel.axis.direction == "reference" for panel in panels) else []),
                 *note_on_choice(table, say),
             ]
         ),
@@ -154,8 +155,8 @@ def draw(data: Forest) -> "Figure":
     names = [drawable(system.label) for system in data.systems]
     size = fitting_size(names, _LONGEST_NAME, NOTE_SIZE + 0.5)
     left = max(text_widths(names, size)) + 0.15
-    across = min(_ACROSS, len(data.panels))
-    down = -(-len(data.panels) // across)
+    down = -(-len(data.panels) // _ACROSS)
+    across = -(-len(data.panels) // down)
     wide = (TEXT_WIDTH - left - _GAP * across) / across
     tall = _ROW * len(names)
     step = _HEAD + tall + _FOOT + 0.08
@@ -216,6 +217,7 @@ def _draw_key(canvas: Canvas, data: Forest, top: float) -> None:
         frameon=False,
         fontsize=NOTE_SIZE + 0.5,
         borderpad=0,
+        labelcolor=INK,
         handletextpad=0.2,
         columnspacing=1.6,
     )

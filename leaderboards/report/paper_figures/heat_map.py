@@ -10,6 +10,7 @@ from anisora.harness.errors import UnknownNameError
 from anisora.leaderboards.pairing import rows_by_metric, values_of
 from anisora.leaderboards.report.data import ReportData
 from anisora.leaderboards.report.figure_style import (
+    COLUMN_WIDTH,
     INK,
     NOTE_SIZE,
     TEXT_WIDTH,
@@ -43,7 +44,7 @@ __all__ = ["MOST_LABELS", "HeatCell", "HeatLabel", "HeatMap", "data_of", "draw"]
 
 MOST_LABELS: Final = 60
 """What a page has room for."""
-_TALLEST, _HIGHEST_ROW, _WIDEST_CELL = 7.6, 0.2, 0.62  # inches
+_TALLEST, _HIGHEST_ROW, _WIDEST_CELL, _NARROWEST_CELL = 7.6, 0.2, 0.62, 0.4  # inches
 _BAR, _BAR_SPACE = 0.1, 0.5  # inches
 _LONGEST_NAME, _LONGEST_LABEL = 1.5, 1.2  # inches
 _SMALLEST_NUMBER: Final = 4.5  # points
@@ -176,12 +177,14 @@ def draw(data: HeatMap) -> "Figure":
     name_size = fitting_size(names, _LONGEST_NAME, NOTE_SIZE + 0.5)
     left = max(text_widths(labels, label_size)) + 0.15
     slanted = max(text_widths(names, name_size))
-    head = 0.8 * slanted + 0.12
+    head = 0.8 * slanted + 0.17
     over = 0.62 * slanted + 0.05  # what the last name reaches beyond the map
-    wide = min(_WIDEST_CELL * len(names), TEXT_WIDTH - left - max(over, _BAR_SPACE + 0.3))
+    right = max(over, _BAR_SPACE + 0.3)
+    width = COLUMN_WIDTH if (COLUMN_WIDTH - left - right) / len(names) > _NARROWEST_CELL else TEXT_WIDTH
+    wide = min(_WIDEST_CELL * len(names), width - left - right)
     row = min(_HIGHEST_ROW, _TALLEST / len(labels))
     tall = row * len(labels)
-    canvas = Canvas(TEXT_WIDTH, head + tall + 0.1, data.note)
+    canvas = Canvas(width, head + tall + 0.1, data.note)
     axes = canvas.axes(left, head, wide, tall)
     values = np.array(
         [[np.nan if cell is None else cell.value * data.axis.scale for cell in label.cells] for label in data.labels]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Final
 
 __all__ = ["label_places"]
@@ -39,7 +40,17 @@ def label_places(
         _, best = min(candidates, key=lambda pair: _cost(pair[0], pair[1], point, boxes, points, samples, frame))
         boxes.append(best)
         samples += _sampled(point, _middle(best))
-    return [_middle(box) for box in boxes]
+    return _uncrossed(points, [_middle(box) for box in boxes])
+
+
+def _uncrossed(points: Sequence[_Pair], middles: Sequence[_Pair]) -> list[_Pair]:
+    """Exchange labels of which each lies nearer to the other's point: the lines to their points would cross."""
+    found = list(middles)
+    for one, other in combinations(range(len(found)), 2):
+        kept = math.dist(points[one], found[one]) + math.dist(points[other], found[other])
+        if math.dist(points[one], found[other]) + math.dist(points[other], found[one]) < kept:
+            found[one], found[other] = found[other], found[one]
+    return found
 
 
 def _middle(box: _Box) -> _Pair:

@@ -239,6 +239,7 @@ def _draw_marks(canvas: Canvas, data: Pareto, left: float, top: float) -> None:
         frameon=False,
         fontsize=NOTE_SIZE + 0.5,
         borderpad=0,
+        labelcolor=INK,
         handletextpad=0.2,
     )
 

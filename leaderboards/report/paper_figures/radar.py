@@ -166,6 +166,7 @@ def draw(data: Radar) -> "Figure":
         frameon=False,
         fontsize=fitting_size(labels, TEXT_WIDTH - _WIDTH - _HANDLE, 7),
         handlelength=2.6,
+        labelcolor=INK,
         labelspacing=0.7,
     )
     return canvas.figure
