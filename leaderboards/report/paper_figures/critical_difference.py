@@ -1,9 +1,9 @@
 """Mean ranks of systems, with bars over those that cannot be told apart: a critical-difference diagram."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from anisora.harness.statistics.mean_ranks import MeanRanks, mean_ranks
 from anisora.leaderboards.report.data import ReportData
@@ -15,8 +15,10 @@ from anisora.leaderboards.report.paper_figures.figure_data import (
     Axis,
     FigureData,
     FigureWords,
+    Number,
     Omission,
     Part,
+    Parts,
     System,
     axis_of,
     best_rows,
@@ -45,7 +47,7 @@ class RankedSystem(Part):
 
     system: int
     """Its place in ``systems``."""
-    rank: float
+    rank: Number
     """Mean over the items, 1 the best."""
 
 
@@ -53,8 +55,8 @@ class RankPanel(Part):
     """One column, best system first."""
 
     axis: Axis
-    ranks: tuple[RankedSystem, ...]
-    groups: tuple[tuple[int, ...], ...]
+    ranks: Parts[RankedSystem]
+    groups: Annotated[tuple[Parts[int], ...], Field(max_length=2000)]
     """Places in ``ranks`` of systems of which no two can be told apart; all largest groups of two or more."""
     items: int
     clusters: int
@@ -66,12 +68,12 @@ class CriticalDifference(FigureData):
     """A panel for each column."""
 
     figure: Literal["critical_difference"] = "critical_difference"
-    level: float
+    level: Number
     method: str
     """Of the tests, which are corrected for all pairs in all panels."""
     seed: int | None
-    systems: tuple[System, ...]
-    panels: tuple[RankPanel, ...]
+    systems: Parts[System]
+    panels: Parts[RankPanel]
 
     @model_validator(mode="after")
     def _places_exist(self) -> "CriticalDifference":

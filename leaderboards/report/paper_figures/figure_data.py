@@ -1,8 +1,8 @@
 """What a figure of a paper is drawn from, as plain values that are kept in a file beside the picture."""
 
-from typing import ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from anisora.harness.protocols import Direction
 from anisora.leaderboards.report.paper_figures.labels import short_labels
@@ -16,8 +16,10 @@ __all__ = [
     "Axis",
     "FigureData",
     "FigureWords",
+    "Number",
     "Omission",
     "Part",
+    "Parts",
     "System",
     "axis_of",
     "best_rows",
@@ -29,6 +31,13 @@ __all__ = [
 MOST_COLUMNS: Final = 16
 MOST_SYSTEMS: Final = 20
 """What a page has room for."""
+
+
+Number = Annotated[float, Field(ge=-1e30, le=1e30)]
+"""What can be drawn."""
+_Each = TypeVar("_Each")
+Parts = Annotated[tuple[_Each, ...], Field(min_length=1, max_length=2000)]
+"""Systems, columns or labels, of which a real figure has far fewer."""
 
 
 class FigureWords(Words):
@@ -43,10 +52,15 @@ class FigureWords(Words):
 
 
 class Part(BaseModel):
-    """A value in the data of a figure; numbers are finite, and keys that are not known are refused."""
+    """A value in the data of a figure; keys that are not known are refused."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, ser_json_bytes="base64", val_json_bytes="base64"
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        str_max_length=4000,
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
     )
 
 
@@ -79,9 +93,9 @@ class Axis(Part):
     label: str
     """The head of the column with the arrow of its direction."""
     direction: Direction | None
-    scale: float
+    scale: Number
     """Drawn is the natural value times this."""
-    decimals: int
+    decimals: Annotated[int, Field(ge=0, le=12)]
 
     def printed(self, value: float) -> str:
         """Write a natural value as drawn, with a true minus; zero has no sign."""

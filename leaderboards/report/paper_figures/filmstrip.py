@@ -22,6 +22,7 @@ from anisora.leaderboards.report.paper_figures.figure_data import (
     FigureWords,
     Omission,
     Part,
+    Parts,
     System,
     best_rows,
     systems_of,
@@ -63,9 +64,9 @@ class Filmstrip(FigureData):
     item: str
     kind: Kind
     """Why it was chosen."""
-    heads: tuple[str, ...]
+    heads: Parts[str]
     """Above the frames."""
-    rows: tuple[FilmRow, ...]
+    rows: Parts[FilmRow]
 
     @model_validator(mode="after")
     def _rows_have_all_frames(self) -> "Filmstrip":

@@ -23,8 +23,10 @@ from anisora.leaderboards.report.paper_figures.figure_data import (
     Axis,
     FigureData,
     FigureWords,
+    Number,
     Omission,
     Part,
+    Parts,
     System,
     axis_of,
     best_rows,
@@ -53,10 +55,10 @@ _LONGEST_NAME = 1.9
 class Difference(Part):
     """One system by one column, in natural units."""
 
-    value: float
+    value: Number
     """System minus reference, the mean over the items that both have."""
-    low: float | None
-    high: float | None
+    low: Number | None
+    high: Number | None
     """Ends of the interval; None where there are too few clusters for one."""
     items: int
     verdict: Verdict
@@ -76,9 +78,9 @@ class Forest(FigureData):
     figure: Literal["forest"] = "forest"
     reference: System
     """What the others are compared with."""
-    level: float
-    systems: tuple[System, ...]
-    panels: tuple[ForestPanel, ...]
+    level: Number
+    systems: Parts[System]
+    panels: Parts[ForestPanel]
     verdicts: dict[Verdict, str]
     """What the marks say, for those that occur."""
 

@@ -24,8 +24,10 @@ from anisora.leaderboards.report.paper_figures.figure_data import (
     Axis,
     FigureData,
     FigureWords,
+    Number,
     Omission,
     Part,
+    Parts,
     System,
     axis_of,
     best_rows,
@@ -54,7 +56,7 @@ _ABSENT: Final = "#f2f2f2"
 class HeatCell(Part):
     """One system in one label, in natural units."""
 
-    value: float
+    value: Number
     """The mean over the items, or that of the differences from the ground truth."""
     items: int
     """Items that entered."""
@@ -75,9 +77,9 @@ class HeatMap(FigureData):
     axis: Axis
     is_difference: bool
     """Whether cells are differences from the ground truth, paired by item."""
-    systems: tuple[System, ...]
-    labels: tuple[HeatLabel, ...]
-    limits: tuple[float, float]
+    systems: Parts[System]
+    labels: Parts[HeatLabel]
+    limits: tuple[Number, Number]
     """Natural values at the ends of the colours."""
     bar: str
     """What the colours say."""

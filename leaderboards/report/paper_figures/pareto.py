@@ -25,8 +25,10 @@ from anisora.leaderboards.report.paper_figures.figure_data import (
     Axis,
     FigureData,
     FigureWords,
+    Number,
     Omission,
     Part,
+    Parts,
     System,
     axis_of,
     best_rows,
@@ -72,9 +74,9 @@ _STYLES: Final[dict[Mark, dict[str, Any]]] = {
 class Span(Part):
     """A value with its interval, in natural units."""
 
-    value: float
-    low: float | None
-    high: float | None
+    value: Number
+    low: Number | None
+    high: Number | None
 
 
 class ParetoPoint(Part):
@@ -91,10 +93,10 @@ class Pareto(FigureData):
     """Systems in the plane of two columns."""
 
     figure: Literal["pareto"] = "pareto"
-    level: float
+    level: Number
     across: Axis
     up: Axis
-    points: tuple[ParetoPoint, ...]
+    points: Parts[ParetoPoint]
     marks: dict[Mark, str]
     """What the marks say, for those that occur."""
 

@@ -12,8 +12,10 @@ from anisora.leaderboards.report.paper_figures.figure_data import (
     Axis,
     FigureData,
     FigureWords,
+    Number,
     Omission,
     Part,
+    Parts,
     System,
     axis_of,
     best_rows,
@@ -43,9 +45,9 @@ class Spoke(Part):
     """A column, and what stands at the ends of its spoke."""
 
     axis: Axis
-    worst: float
+    worst: Number
     """At the inner ring, in natural units: a value, or a distance to the ground truth."""
-    best: float
+    best: Number
     """At the outer ring."""
     is_distance: bool
 
@@ -54,9 +56,9 @@ class RadarLine(Part):
     """One system."""
 
     system: System
-    values: tuple[float, ...]
+    values: tuple[Number, ...]
     """Of each spoke, in natural units: the value, or the distance to the ground truth."""
-    places: tuple[float, ...]
+    places: tuple[Number, ...]
     """From 0, the worst of those drawn, to 1, the best."""
 
 
@@ -64,11 +66,13 @@ class Radar(FigureData):
     """The lines of a radar."""
 
     figure: Literal["radar"] = "radar"
-    spokes: tuple[Spoke, ...]
-    lines: tuple[RadarLine, ...]
+    spokes: Parts[Spoke]
+    lines: Parts[RadarLine]
 
     @model_validator(mode="after")
     def _lines_have_all_spokes(self) -> "Radar":
+        if len(self.spokes) < _FEWEST_SPOKES:
+            raise ValueError(f"expected {_FEWEST_SPOKES} spokes or more")
         if any(len(line.values) != len(self.spokes) or len(line.places) != len(self.spokes) for line in self.lines):
             raise ValueError(f"expected {len(self.spokes)} values and places in every line, one for each spoke")
         return self

@@ -136,13 +136,12 @@ def _captions(made: PaperFigures, say: FigureWords) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def replot(paths: Sequence[Path], out: Path, *, advance: Callable[[], None] = lambda: None) -> list[Path]:
+def replot(paths: Sequence[Path], out: Path) -> list[Path]:
     """Draw figures again from their data, and return the pictures.
 
     Args:
         paths: JSON files that ``save_paper_figures`` wrote, changed or not, of different names.
         out: Made if it is not there; pictures take the names of the files.
-        advance: Called once per figure.
 
     Raises:
         ConfigError: Two files have one name, or no font of this machine has the letters of a figure's language.
@@ -157,7 +156,6 @@ def replot(paths: Sequence[Path], out: Path, *, advance: Callable[[], None] = la
         out.mkdir(parents=True, exist_ok=True)
         for name, drawing in drawings:
             written += save_drawing(drawing, out, name)
-            advance()
     except OSError as error:
         raise _unwritable(out, error) from error
     return written

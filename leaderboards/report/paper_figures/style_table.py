@@ -11,8 +11,10 @@ from anisora.leaderboards.report.paper_figures.figure_data import (
     Axis,
     FigureData,
     FigureWords,
+    Number,
     Omission,
     Part,
+    Parts,
     System,
     axis_of,
     systems_of,
@@ -27,7 +29,7 @@ _MISSING: Final = "-"
 class StyleCell(Part):
     """One system in one style by one column."""
 
-    value: float | None
+    value: Number | None
     """In natural units; None where nothing was scored."""
     items: int
     """Items that entered."""
@@ -51,9 +53,9 @@ class StyleTable(FigureData):
     figure: Literal["styles"] = "styles"
     head: str
     """Above the systems."""
-    systems: tuple[System, ...]
-    columns: tuple[Axis, ...]
-    groups: tuple[StyleGroup, ...]
+    systems: Parts[System]
+    columns: Parts[Axis]
+    groups: Parts[StyleGroup]
 
     @model_validator(mode="after")
     def _groups_are_whole(self) -> "StyleTable":
