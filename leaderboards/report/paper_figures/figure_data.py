@@ -44,8 +44,8 @@ class FigureWords(Words):
     """Texts by key in one language, as ``Words``.
 
     Example:
-        >>> FigureWords("zh")("worst_to_best")
-        '最差 … 最好'
+        >>> FigureWords("zh")("pareto_unbeaten")
+        '帕累托最优'
     """
 
     packages: ClassVar[tuple[str, ...]] = ("anisora.leaderboards.report.paper_figures", *Words.packages)
@@ -98,9 +98,11 @@ class Axis(Part):
     decimals: Annotated[int, Field(ge=0, le=12)]
 
     def printed(self, value: float) -> str:
-        """Write a natural value as drawn, with a true minus; zero has no sign."""
-        text = f"{value * self.scale:.{self.decimals}f}"
-        return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
+        """Write a natural value as tables print it, with a true minus."""
+        column = TableColumn(
+            metric=self.metric, header="", direction=self.direction, scale=self.scale, decimals=self.decimals
+        )
+        return column.format(value).replace("-", "−")
 
 
 class Omission(Part):

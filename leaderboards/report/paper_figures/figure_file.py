@@ -1,7 +1,7 @@
 """The data of figures as files, from which the same pictures are drawn again."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -26,9 +26,14 @@ from anisora.leaderboards.report.paper_figures.pareto import Pareto
 from anisora.leaderboards.report.paper_figures.radar import Radar
 from anisora.leaderboards.report.paper_figures.style_table import StyleTable
 
-__all__ = ["Drawing", "read_figure", "save_drawing", "write_figure"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-Drawing = Radar | Forest | CriticalDifference | Pareto | HeatMap | Filmstrip | StyleTable
+__all__ = ["Drawing", "Picture", "draw_figure", "read_figure", "save_drawing", "write_figure"]
+
+Picture = Radar | Forest | CriticalDifference | Pareto | HeatMap | Filmstrip
+"""The data of a figure that is a picture."""
+Drawing = Picture | StyleTable
 """The data of a figure."""
 
 _DOTS: Final = 200
@@ -81,17 +86,25 @@ def save_drawing(data: Drawing, folder: Path, name: str) -> list[Path]:
     if isinstance(data, StyleTable):
         return style_table.save(data, folder, name)
     with figure_style(data.language):
-        match data:
-            case Radar():
-                figure = radar.draw(data)
-            case Forest():
-                figure = forest.draw(data)
-            case CriticalDifference():
-                figure = critical_difference.draw(data)
-            case Pareto():
-                figure = pareto.draw(data)
-            case HeatMap():
-                figure = heat_map.draw(data)
-            case Filmstrip():
-                figure = filmstrip.draw(data)
-        return save_figure(figure, folder, name, dots=_DOTS)
+        return save_figure(draw_figure(data), folder, name, dots=_DOTS)
+
+
+def draw_figure(data: Picture) -> "Figure":
+    """Draw a figure; it is saved while the ``figure_style`` of its language still lasts.
+
+    Raises:
+        DataError: The pictures in it cannot be read.
+    """
+    match data:
+        case Radar():
+            return radar.draw(data)
+        case Forest():
+            return forest.draw(data)
+        case CriticalDifference():
+            return critical_difference.draw(data)
+        case Pareto():
+            return pareto.draw(data)
+        case HeatMap():
+            return heat_map.draw(data)
+        case Filmstrip():
+            return filmstrip.draw(data)
