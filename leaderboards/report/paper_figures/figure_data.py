@@ -1,5 +1,6 @@
 """What a figure of a paper is drawn from, as plain values that are kept in a file beside the picture."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +26,7 @@ __all__ = [
     "best_rows",
     "named",
     "note_on_choice",
+    "note_on_coverage",
     "systems_of",
 ]
 
@@ -181,3 +183,23 @@ def note_on_choice(table: LeaderboardTable, say: FigureWords, *, columns: bool =
     if columns and len(table.columns) > MOST_COLUMNS:
         notes.append(say("first_shown", shown=MOST_COLUMNS, columns=len(table.columns)))
     return notes
+
+
+def note_on_coverage(rows: Sequence[Row], places: Sequence[int], say: FigureWords, labels: Sequence[str]) -> list[str]:
+    """Return a sentence on rows whose means are over fewer items than those of others beside them.
+
+    Args:
+        rows: As drawn.
+        places: Of the columns drawn.
+        say: The language.
+        labels: Of the rows.
+    """
+    most = [max(row.cells[place].scored for row in rows) for place in places]
+    fewer = []
+    for row, label in zip(rows, labels, strict=True):
+        cells = [row.cells[place] for place in places]
+        short = [cell for cell, wanted in zip(cells, most, strict=True) if 0 < cell.scored < wanted]
+        if short:
+            least = min(short, key=lambda cell: cell.scored)
+            fewer.append(say("fewer_item", label=label, scored=least.scored, items=least.items))
+    return [say("fewer", systems=named(fewer, say))] if fewer else []

@@ -33,6 +33,7 @@ from anisora.leaderboards.report.paper_figures.figure_data import (
     axis_of,
     best_rows,
     note_on_choice,
+    note_on_coverage,
     systems_of,
 )
 from anisora.leaderboards.report.paper_figures.label_places import label_places
@@ -146,12 +147,13 @@ def data_of(data: ReportData, say: FigureWords, metrics: tuple[str, str] | None 
     places = [known.index(metric) for metric in chosen]
     systems, unbeaten = systems_of(table), {row.run_id for row in front}
     rows = [*best_rows(table, MOST_SYSTEMS), *(row for row in table.rows if row.reference)]
-    points = []
+    points, shown = [], []
     for row in rows:
         across, up = (_span(row, place) for place in places)
         if across is not None and up is not None:
             is_unbeaten = row.run_id in unbeaten
             points.append(ParetoPoint(system=systems[row.run_id], across=across, up=up, is_unbeaten=is_unbeaten))
+            shown.append(row)
     if sum(point.system.role == "system" for point in points) < 2:
         return Omission(figure="pareto", reason=say("pareto_omitted"))
     level = rows[0].cells[places[0]].level
@@ -159,6 +161,7 @@ def data_of(data: ReportData, say: FigureWords, metrics: tuple[str, str] | None 
     note = [say("pareto_note", percent=round(100 * level))]
     if "reference" in (across_axis.direction, up_axis.direction):
         note.append(say("pareto_distance"))
+    note += note_on_coverage(shown, places, say, [point.system.label for point in points])
     return Pareto(
         language=say.language,
         suite=table.suite_key,

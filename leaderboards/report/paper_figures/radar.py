@@ -20,6 +20,7 @@ from anisora.leaderboards.report.paper_figures.figure_data import (
     axis_of,
     best_rows,
     named,
+    note_on_coverage,
     systems_of,
 )
 from anisora.leaderboards.table import Row, TableColumn
@@ -90,7 +91,7 @@ def data_of(data: ReportData, say: FigureWords) -> Radar | Omission:
     truth = next((row for row in table.rows if row.reference), None)
     chosen = best_rows(table, MOST)
     rows = (*chosen, *((truth,) if truth is not None else ()))
-    spokes, columns = [], []
+    spokes, columns, drawn = [], [], []
     for at, column in enumerate(table.columns):
         values = _values(column, [row.cells[at].value for row in rows], truth.cells[at].value if truth else None)
         if values is not None:
@@ -99,6 +100,7 @@ def data_of(data: ReportData, say: FigureWords) -> Radar | Omission:
             is_distance = column.direction == "reference"
             spokes.append(Spoke(axis=axis_of(column), worst=worst, best=best, is_distance=is_distance))
             columns.append(values)
+            drawn.append(at)
     if len(spokes) < _FEWEST_SPOKES or len(rows) < 2:
         return Omission(figure="radar", reason=say("radar_omitted", spokes=len(spokes), lines=len(rows)))
     lines = tuple(
@@ -109,13 +111,14 @@ def data_of(data: ReportData, say: FigureWords) -> Radar | Omission:
         )
         for place, row in enumerate(rows)
     )
-    drawn = {spoke.axis.metric for spoke in spokes}
-    absent = [column.header for column in table.columns if column.metric not in drawn]
+    absent = [column.header for at, column in enumerate(table.columns) if at not in drawn]
+    labels = [line.system.label for line in lines]
+    coverage = note_on_coverage(rows, drawn, say, labels)
     return Radar(
         language=say.language,
         suite=table.suite_key,
         title=say("radar_title"),
-        note=_note(say, spokes, absent, len(chosen), table.rows),
+        note=say("space").join([*_notes(say, spokes, absent, len(chosen), table.rows), *coverage]),
         spokes=tuple(spokes),
         lines=lines,
     )
@@ -135,7 +138,7 @@ def _place(spoke: Spoke, value: float) -> float:
     return 1.0 if spoke.best == spoke.worst else (value - spoke.worst) / (spoke.best - spoke.worst)
 
 
-def _note(say: FigureWords, spokes: list[Spoke], absent: list[str], chosen: int, rows: tuple[Row, ...]) -> str:
+def _notes(say: FigureWords, spokes: list[Spoke], absent: list[str], chosen: int, rows: tuple[Row, ...]) -> list[str]:
     parts = [say("radar_note")]
     if any(spoke.is_distance for spoke in spokes):
         parts.append(say("radar_distance"))
@@ -144,7 +147,7 @@ def _note(say: FigureWords, spokes: list[Spoke], absent: list[str], chosen: int,
         parts.append(say("best_shown", shown=chosen, systems=systems))
     if absent:
         parts.append(say("radar_absent", columns=named(absent, say)))
-    return say("space").join(parts)
+    return parts
 
 
 def draw(data: Radar) -> "Figure":

@@ -50,6 +50,12 @@ def test_values_are_those_of_the_table_and_the_front_is_that_of_brute_force() ->
     assert 0 < sum(point.is_unbeaten for point in made.points) < 8
 
 
+def test_means_over_fewer_items_than_those_of_others_are_told() -> None:
+    some = dict.fromkeys(list(labels_of_items(24, 8))[6:], 0.5)
+    changed = {("beta", "sharpness"): some, ("alpha", "flicker"): some}  # flicker is not shown
+    assert pareto(changed=changed).note.endswith("Scored on fewer items than others: beta (18 of 24).")
+
+
 def test_by_default_motion_and_consistency_are_taken_that_most_systems_have() -> None:
     columns = [
         Column(metric=metric, header=metric)

@@ -47,6 +47,14 @@ def test_places_are_linear_from_the_worst_to_the_best_whatever_the_direction() -
     assert made.lines[-1].places[2] == 1.0  # the ground truth is closest to itself
 
 
+def test_means_over_fewer_items_than_those_of_others_are_told() -> None:
+    some = dict.fromkeys(list(labels_of_items(24, 8))[6:], 0.5)
+    assert radar(changed={("beta", "flow"): some}).note.endswith("Scored on fewer items than others: beta (18 of 24).")
+    assert "fewer items" not in radar().note
+    everybody = {(model, "flow"): some for model in MEANS}
+    assert "fewer items" not in radar(changed=everybody).note
+
+
 def test_where_all_are_equal_all_are_at_the_rim() -> None:
     values = dict.fromkeys(labels_of_items(24, 8), 0.25)
     made = radar(changed={(model, "sharpness"): values for model in MEANS})
