@@ -23,6 +23,8 @@ from anisora.leaderboards.demo import SUITE
 from anisora.leaderboards.demo_report import published_section
 from anisora.leaderboards.report.data import gather
 from anisora.leaderboards.report.paper.write import write_paper
+from anisora.leaderboards.report.paper_figures.figure_file import save_drawing
+from anisora.leaderboards.report.paper_figures.save import paper_figures
 from anisora.leaderboards.report.write import write_report
 from anisora.leaderboards.site.write import write_site
 from anisora.leaderboards.store import Leaderboard
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 IMAGES: Final = Path(__file__).resolve().parent / "images"
+FIGURES: Final = ("radar", "critical-difference", "heat-map")
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 ENGINES: Final = {"en": "pdflatex", "zh": "xelatex"}
 """What compiles a paper in each language."""
@@ -112,6 +115,15 @@ def pages_of_paper(language: str, runs: Path, out: Path) -> bytes:
     return packed.getvalue()
 
 
+def save_figures_of_a_paper(runs: Path, folder: Path) -> None:
+    """Draw the figures of docs/figures.md."""
+    made = paper_figures(gather(Leaderboard.open(runs / "leaderboard.duckdb"), SUITE, examples=0))
+    for name, drawing in made.drawings:
+        if name in FIGURES:
+            picture = next(path for path in save_drawing(drawing, folder, name) if path.suffix == ".png")
+            save(picture.read_bytes(), f"figure-{name}.png")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -128,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        save_figures_of_a_paper(runs, Path(folder))
         english, chinese = (report_in(language, runs, Path(folder) / language) for language in ("en", "zh"))
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         window = opened(browser, english, _DESKTOP)

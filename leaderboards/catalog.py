@@ -20,6 +20,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "demo": "anisora.leaderboards.commands:demo",
         "leaderboard": "anisora.leaderboards.commands:leaderboard",
         "power": "anisora.leaderboards.commands:power",
+        "replot": "anisora.leaderboards.report.paper_figures.commands:replot",
         "report": "anisora.leaderboards.report.commands:report",
     },
 }

@@ -16,7 +16,6 @@ __all__ = [
     "marked_number",
     "marks_of",
     "own_coverage",
-    "row_name",
     "table_heads",
 ]
 
@@ -26,13 +25,6 @@ INTERVALS: Final[tuple[str, ...]] = get_args(Intervals)
 
 MISSING: Final = "-"
 """What stands where there is no number."""
-
-
-def row_name(table: LeaderboardTable, row: Row) -> str:
-    """Return the name of a system with its daggers, and whether it is untrained or scored on a part."""
-    untrained = "" if row.untrained is None else " [UNTRAINED]"
-    subset = f" [SUBSET {row.subset}]" if row.subset else ""
-    return f"{row.model}{table.marks(row)}{subset}{untrained}"
 
 
 def table_heads(table: LeaderboardTable, words: Words) -> list[str]:

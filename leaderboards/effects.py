@@ -54,7 +54,7 @@ class EffectMatrix:
     columns: tuple[TableColumn, ...]
     rows: tuple[EffectRow, ...]
     reference: str
-    """The run of the ground truth."""
+    """The run that the others are compared with: of the ground truth, unless another was asked for."""
 
     @property
     def expected(self) -> tuple[tuple[str, Effect], ...]:
@@ -85,6 +85,8 @@ def effect_matrix(
     table: LeaderboardTable,
     scores: Mapping[str, Sequence[ScoreRow]],
     expected: Sequence[Expectation] = (),
+    *,
+    against: str | None = None,
 ) -> EffectMatrix | None:
     """Compare every system of a table with its ground truth, item by item.
 
@@ -95,14 +97,16 @@ def effect_matrix(
         table: The systems, the columns and the ground truth.
         scores: {run id: its rows}.
         expected: What the suite says beforehand.
+        against: A run id to compare with in place of the ground truth; nothing is then worse by a metric that is best
+            closest to the ground truth.
 
     Returns:
-        The matrix, or None for a table without ground truth.
+        The matrix, or None for a table without ground truth where nothing is given ``against``.
     """
-    truth = next((row for row in table.rows if row.reference), None)
-    if truth is None:
+    compared = next((row for row in table.rows if (row.reference if against is None else row.run_id == against)), None)
+    if compared is None:
         return None
-    true = rows_by_metric(scores[truth.run_id])
+    true = rows_by_metric(scores[compared.run_id])
     wanted = {(expectation.system, metric) for expectation in expected for metric in expectation.worse}
 
     def row_of(row: Row) -> EffectRow:
@@ -113,25 +117,31 @@ def effect_matrix(
                 mine.get(column.metric, []),
                 true.get(column.metric, []),
                 expected=(row.model, column.metric) in wanted,
+                is_truth=compared.reference,
             )
             for column in table.columns
         )
         return EffectRow(run_id=row.run_id, model=row.model, effects=effects)
 
-    rows = tuple(row_of(row) for row in table.rows if not row.reference)
-    return EffectMatrix(columns=table.columns, rows=rows, reference=truth.run_id)
+    rows = tuple(row_of(row) for row in table.rows if not row.reference and row is not compared)
+    return EffectMatrix(columns=table.columns, rows=rows, reference=compared.run_id)
 
 
-def _effect(column: TableColumn, mine: Sequence[ScoreRow], true: Sequence[ScoreRow], *, expected: bool) -> Effect:
+def _effect(
+    column: TableColumn, mine: Sequence[ScoreRow], true: Sequence[ScoreRow], *, expected: bool, is_truth: bool
+) -> Effect:
     difference = paired_difference(values_of(mine), values_of(true), shared_clusters(mine, true))
     if not difference.items:
         return Effect(metric=column.metric, difference=None, verdict="unknown", expected=expected)
-    return Effect(metric=column.metric, difference=difference, verdict=_verdict(column, difference), expected=expected)
+    verdict = _verdict(column, difference, is_truth=is_truth)
+    return Effect(metric=column.metric, difference=difference, verdict=verdict, expected=expected)
 
 
-def _verdict(column: TableColumn, difference: PairedDifference) -> Verdict:
+def _verdict(column: TableColumn, difference: PairedDifference, *, is_truth: bool) -> Verdict:
     estimate = difference.estimate
     if estimate.low is None or estimate.high is None or column.direction is None:
+        return "unknown"
+    if column.direction == "reference" and not is_truth:
         return "unknown"
     if estimate.low <= 0 <= estimate.high:
         return "alike"

@@ -80,10 +80,10 @@ def _in_math(mark: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TexRow:
-    """A row: the name as plain text, and its cells."""
+    """A row: the name as plain text, and its cells; without any it is a heading across the table."""
 
     name: str
-    cells: tuple[TexCell, ...]
+    cells: tuple[TexCell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +146,12 @@ def latex_tabular(heads: Sequence[str], groups: Sequence[Sequence[TexRow]]) -> l
         groups: Groups of rows; a rule precedes each.
     """
     groups = [group for group in groups if group]
-    rows = [row for group in groups for row in group]
+    rows = [row for group in groups for row in group if row.cells]
     layout = next((each for each in _LAYOUTS if _width(heads, rows, each) <= each.digits), _LAYOUTS[-1])
     breaks = any(display_width(row.name) > _NAME for row in rows)
     body = [" & ".join([latex(heads[0]), *(layout.head(head)[0] for head in heads[1:])]) + r" \\"]
     for group in groups:
-        body += [r"\midrule", *(line for row in group for line in _lines(row, layout, breaks=breaks))]
+        body += [r"\midrule", *(line for row in group for line in _lines(row, layout, len(heads), breaks=breaks))]
     tall = sum(1 + _has_beneath(row) for row in rows) > _TALL
     closing = "}" * (2 + tall)
     return [
@@ -178,14 +178,17 @@ def _has_beneath(row: TexRow) -> bool:
     return any(cell.beneath for cell in row.cells)
 
 
-def _lines(row: TexRow, layout: _Layout, *, breaks: bool) -> list[str]:
+def _lines(row: TexRow, layout: _Layout, columns: int, *, breaks: bool) -> list[str]:
     """Write a row: its numbers, and below them what stands beneath.
 
     Args:
         row: The row.
         layout: How the table is printed.
+        columns: Of the table, which a heading spans.
         breaks: Whether names go on below, which all do where one has to.
     """
+    if not row.cells:
+        return [rf"\multicolumn{{{columns}}}{{@{{}}l@{{}}}}{{\emph{{{latex(row.name)}}}}} \\"]
     if not _has_beneath(row):
         return [" & ".join([_boxed(row.name), *(cell.tex for cell in row.cells)]) + r" \\"]
     first, second = _halves(row.name) if breaks else (row.name, "")

@@ -15,7 +15,6 @@ from anisora.leaderboards.cell_text import (
     interval_text,
     marked_number,
     own_coverage,
-    row_name,
     table_heads,
 )
 from anisora.leaderboards.comparability import shortened
@@ -88,7 +87,7 @@ def _text(table: LeaderboardTable, words: Words, intervals: Intervals) -> str:
             )
             for column, cell in zip(table.columns, row.cells, strict=True)
         ]
-        return [row_name(table, row), *made, *coverage_cells(row)]
+        return [table.name(row), *made, *coverage_cells(row)]
 
     groups = [[cells(row) for row in group] for group in table.groups]
     best = ["* best in its column."] if any(cell.best for row in table.rows for cell in row.cells) else []
@@ -105,7 +104,7 @@ def _markdown(table: LeaderboardTable, words: Words, intervals: Intervals, *, un
             number = f"<ins>{number}</ins>" if cell.second and underline_second else number
             small = _beside(row, column, cell, intervals)
             made.append(f"{number} <sub>{markdown(small)}</sub>" if small else number)
-        name = markdown(row_name(table, row))
+        name = markdown(table.name(row))
         return [f"*{name}*" if row.reference else name, *made, *coverage_cells(row)]
 
     # Markdown knows no rule inside a table: an empty row stands between the systems and what is apart from them.

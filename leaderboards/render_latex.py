@@ -9,7 +9,6 @@ from anisora.leaderboards.cell_text import (
     interval_text,
     marks_of,
     own_coverage,
-    row_name,
     table_heads,
 )
 from anisora.leaderboards.latex_table import (
@@ -60,7 +59,7 @@ def leaderboard_float(table: LeaderboardTable, words: Words, intervals: Interval
 
 def _row(table: LeaderboardTable, row: Row, intervals: Intervals) -> TexRow:
     cells = [_cell(column, cell, intervals) for column, cell in zip(table.columns, row.cells, strict=True)]
-    return TexRow(row_name(table, row), (*cells, *(TexCell(text, len(text)) for text in coverage_cells(row))))
+    return TexRow(table.name(row), (*cells, *(TexCell(text, len(text)) for text in coverage_cells(row))))
 
 
 def _cell(column: TableColumn, cell: Cell, intervals: Intervals) -> TexCell:

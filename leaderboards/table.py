@@ -25,6 +25,7 @@ __all__ = [
     "LeaderboardTable",
     "Row",
     "TableColumn",
+    "badness_of",
     "build_table",
     "columns_of",
     "tidy_rows",
@@ -177,6 +178,12 @@ class LeaderboardTable:
     def marks(self, row: Row) -> str:
         """Return the daggers of a row."""
         return "".join(mark for field, mark in self.daggers if field in row.daggers)
+
+    def name(self, row: Row) -> str:
+        """Return the name of a row with everything that must never be left out beside it."""
+        untrained = "" if row.untrained is None else " [UNTRAINED]"
+        subset = f" [SUBSET {row.subset}]" if row.subset else ""
+        return f"{row.model}{self.marks(row)}{subset}{untrained}"
 
 
 def build_table(
@@ -333,11 +340,11 @@ def _marked(rows: tuple[Row, ...], columns: Sequence[TableColumn]) -> tuple[Row,
         rank = {
             index: rank
             for index, row in enumerate(rows)
-            if not row.reference and (rank := _badness(column, row.cells[at].value, truth)) is not None
+            if not row.reference and (rank := badness_of(column, row.cells[at].value, truth)) is not None
         }
         rivals = [badness for index, badness in rank.items() if not rows[index].baseline]
         best, second = first_and_second(rivals)
-        limit = None if column.direction == "reference" else _badness(column, truth, truth)
+        limit = None if column.direction == "reference" else badness_of(column, truth, truth)
         for index, badness in rank.items():
             above = limit is not None and badness < limit and _same_items(rows[index].cells[at], reference)
             is_rival = not rows[index].baseline
@@ -355,8 +362,14 @@ def _same_items(cell: Cell, reference: Cell | None) -> bool:
     return reference is not None and (cell.scored, cell.items) == (reference.scored, reference.items)
 
 
-def _badness(column: TableColumn, value: float | None, truth: float | None) -> float | None:
-    """Return a number that is less for better values, as precise as print; None where there is no better."""
+def badness_of(column: TableColumn, value: float | None, truth: float | None) -> float | None:
+    """Return a number that is less for better values, as precise as print; None where there is no better.
+
+    Args:
+        column: The column of the value.
+        value: Natural; None where there is none.
+        truth: The value of the ground truth, to which the distance counts where the direction is ``reference``.
+    """
     if value is None or column.direction is None:
         return None
     if column.direction == "reference":
@@ -372,7 +385,7 @@ def _sorted_by(rows: tuple[Row, ...], columns: Sequence[TableColumn], metric: st
     truth = next((row.cells[at].value for row in rows if row.reference), None)
 
     def order(row: Row) -> tuple[bool, float, str, str]:
-        badness = _badness(columns[at], row.cells[at].value, truth)
+        badness = badness_of(columns[at], row.cells[at].value, truth)
         return badness is None, badness or 0.0, row.model, row.run_id
 
     return tuple(sorted(rows, key=order))

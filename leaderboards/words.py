@@ -2,7 +2,7 @@
 
 from functools import cache
 from importlib.resources import files
-from typing import Final, Literal, get_args
+from typing import ClassVar, Final, Literal, cast, get_args
 
 from anisora.harness.errors import ConfigError
 
@@ -10,6 +10,8 @@ __all__ = ["LANGUAGES", "Language", "Words", "texts"]
 
 Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[str, ...]] = get_args(Language)
+
+_PACKAGE: Final = "anisora.leaderboards"
 
 
 class Words:
@@ -20,6 +22,9 @@ class Words:
         '事先写下的 4 项预期中，3 项成立。'
     """
 
+    packages: ClassVar[tuple[str, ...]] = (_PACKAGE,)
+    """Whose ``words.yaml`` is looked into, the first that has a key."""
+
     def __init__(self, language: str) -> None:
         """Choose a language.
 
@@ -28,18 +33,21 @@ class Words:
         """
         if language not in LANGUAGES:
             raise ConfigError(f"`--lang` got {language!r}; expected one of {', '.join(LANGUAGES)}.")
-        self.language = language
+        self.language = cast("Language", language)
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the text of a key."""
-        return texts()[key][self.language].format(**values)
+        found = next((texts(package)[key] for package in self.packages if key in texts(package)), None)
+        if found is None:
+            raise KeyError(key)
+        return found[self.language].format(**values)
 
 
 @cache
-def texts() -> dict[str, dict[str, str]]:
-    """Return {key: {language: text}}."""
+def texts(package: str = _PACKAGE) -> dict[str, dict[str, str]]:
+    """Return {key: {language: text}} of the ``words.yaml`` in a package."""
     import yaml
 
-    content = files("anisora.leaderboards").joinpath("words.yaml").read_text(encoding="utf-8")
+    content = files(package).joinpath("words.yaml").read_text(encoding="utf-8")
     loaded: dict[str, dict[str, str]] = yaml.safe_load(content)
     return loaded

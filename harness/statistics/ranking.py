@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from anisora.harness.errors import MetricError
 from anisora.harness.statistics.sign_flips import FLIPS, max_t
 
-__all__ = ["RankedSystem", "Ranking", "rank_columns", "ranks_of"]
+__all__ = ["RankedSystem", "Ranking", "rank_columns", "ranks_of", "shared_items"]
 
 _SEPARATOR: Final = "\x1f"
 
@@ -85,7 +85,7 @@ def rank_columns(
     unknown = sorted(lower_is_better - columns.keys())
     if unknown:
         raise MetricError(f"`lower_is_better` names {unknown[0]!r}, which is no column; columns: {sorted(columns)}.")
-    shared = {column: _shared_items(column, systems) for column, systems in columns.items()}
+    shared = {column: shared_items(column, systems) for column, systems in columns.items()}
     differences = {
         _SEPARATOR.join((column, one, other)): {
             item: systems[one][item] - systems[other][item] for item in shared[column]
@@ -119,7 +119,12 @@ def ranks_of(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.asarray((values[..., None, :] > values[..., :, None]).sum(axis=-1) + 1, np.int64)
 
 
-def _shared_items(column: str, systems: Mapping[str, Mapping[str, float]]) -> list[str]:
+def shared_items(column: str, systems: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return the items that all systems of a column have, sorted.
+
+    Raises:
+        MetricError: There is none, or there are fewer than two systems.
+    """
     if len(systems) < 2:
         raise MetricError(f"Column {column!r} has {len(systems)} systems; expected at least two to rank.")
     shared = sorted(set.intersection(*(set(values) for values in systems.values())))

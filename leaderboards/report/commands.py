@@ -9,9 +9,12 @@ from anisora.harness.commands.groups import Command
 from anisora.harness.commands.options import option, split_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anisora.leaderboards.cell_text import Intervals
     from anisora.leaderboards.published.tables import PublishedTable
     from anisora.leaderboards.report.data import ReportData
+    from anisora.leaderboards.report.paper.document import PaperFigure
 
 __all__ = ["report"]
 
@@ -97,6 +100,7 @@ def report(
     from anisora.harness.progress import progress
     from anisora.leaderboards.commands import columns_of_suite, open_leaderboard
     from anisora.leaderboards.report.data import gather
+    from anisora.leaderboards.report.paper.write import write_paper
     from anisora.leaderboards.report.write import pictures_of, write_report
     from anisora.leaderboards.tracking import attach_file
 
@@ -110,13 +114,18 @@ def report(
         allow_diff=allow_diff,
         show_untrained=show_untrained,
         sort_by=sort_by,
-        examples=0 if style == "paper" else examples,
+        examples=examples,
         language=lang,
     )
     if style == "paper":
-        paper = _write_paper(data, out, lang, intervals, reported)
+        clips = len(data.table.rows) * len(data.choices)
+        with progress("draw", clips, shown=not quiet) as advance:
+            figures = _paper_figures(data, out, lang, workers, advance)
+        paper = write_paper(
+            data, out, language=lang, intervals=intervals or "half-width", published=reported, figures=figures
+        )
         if not quiet:
-            click.echo(f"The paper is {paper}. Beside it are its table, protocol, checklist and references.")
+            click.echo(f"The paper is {paper}. Beside it are its table, figures, protocol, checklist and references.")
         return
     with progress("draw", pictures_of(data), shown=not quiet) as advance:
         page = write_report(data, out, language=lang, workers=workers, advance=advance)
@@ -142,9 +151,22 @@ def _reported(suite: str, style: str, intervals: str | None, *, published: bool)
     return published_table(suite.partition("@")[0]) if published else None
 
 
-def _write_paper(
-    data: "ReportData", out: Path, lang: str, intervals: "Intervals | None", reported: "PublishedTable | None"
-) -> Path:
-    from anisora.leaderboards.report.paper.write import write_paper
+def _paper_figures(
+    data: "ReportData", out: Path, language: str, workers: int, advance: "Callable[[], None]"
+) -> "list[PaperFigure]":
+    """Draw the figures of a paper and return those that are pictures, with their captions."""
+    from anisora.leaderboards.report.figure_style import figure_style
+    from anisora.leaderboards.report.paper.document import PaperFigure
+    from anisora.leaderboards.report.paper_figures.save import paper_figures, write_figures
+    from anisora.leaderboards.report.paper_figures.style_table import StyleTable
 
-    return write_paper(data, out, language=lang, intervals=intervals or "half-width", published=reported)
+    with figure_style(language):
+        pass  # a font that lacks is told before any clip is read
+    folder = out / "figures"
+    made = paper_figures(data, language=language, workers=workers, advance=advance)
+    write_figures(folder, made, language=language)
+    return [
+        PaperFigure(path=folder / f"{name}.pdf", caption=drawing.title)
+        for name, drawing in made.drawings
+        if not isinstance(drawing, StyleTable)
+    ]

@@ -1,7 +1,7 @@
 """What a report tells, gathered from the leaderboard, the suite and the run folders; nothing is drawn yet."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anisora.harness.record import RunRecord
@@ -13,7 +13,7 @@ from anisora.leaderboards.effects import EffectMatrix, effect_matrix
 from anisora.leaderboards.report.breakdown import Breakdown, break_down
 from anisora.leaderboards.report.choice import Choice, choose_items
 from anisora.leaderboards.store import Leaderboard
-from anisora.leaderboards.table import ColumnChoice, LeaderboardTable
+from anisora.leaderboards.table import ColumnChoice, LeaderboardTable, TableColumn
 
 __all__ = ["ReportData", "gather"]
 
@@ -35,6 +35,8 @@ class ReportData:
     """{item: sample}; empty where the suite's data are not on this machine."""
     clips: Mapping[tuple[str, str], Clip]
     """{(run id, item): the clip of its first seed}, of the files that are still there."""
+    scores: Mapping[str, Sequence[ScoreRow]]
+    """{run id: its rows}"""
     notes: tuple[str, ...] = ()
     """What the suite's data lack on this machine."""
 
@@ -44,6 +46,31 @@ class ReportData:
         if self.samples:
             return tuple(self.samples)
         return tuple(sorted({item for _, item in self.clips}))
+
+    def in_language(self, language: str) -> "ReportData":
+        """Return the report with the title and the heads of columns that its suite has in a language.
+
+        Args:
+            language: ``en`` or ``zh``.
+        """
+        if self.suite is None:
+            return self
+        headers = {column.metric: column.in_language(language).header for column in self.suite.columns}
+
+        def headed(column: TableColumn) -> TableColumn:
+            return replace(column, header=headers.get(column.metric, column.header))
+
+        columns = tuple(map(headed, self.table.columns))
+        breakdowns = (
+            replace(each, metrics=tuple(replace(metric, column=headed(metric.column)) for metric in each.metrics))
+            for each in self.breakdowns
+        )
+        return replace(
+            self,
+            table=replace(self.table, columns=columns, title=self.suite.introduced(language)[0]),
+            matrix=None if self.matrix is None else replace(self.matrix, columns=columns),
+            breakdowns=tuple(breakdowns),
+        )
 
 
 def gather(
@@ -101,6 +128,7 @@ def gather(
         records={row.run_id: board.get(row.run_id) for row in table.rows},
         samples=samples,
         clips=_clips(board, table),
+        scores=scores,
         notes=_notes_of(found, samples),
     )
 

@@ -1,34 +1,21 @@
 """Figures of a report by matplotlib: PNG for pages, SVG and PDF for papers. Equal tables give equal files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from anisora.leaderboards.effects import Effect, EffectMatrix
+from anisora.leaderboards.report.figure_style import GRID, INK, QUIET, TRUTH, drawable, figure_style, save_figure
 from anisora.leaderboards.table import LeaderboardTable, TableColumn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "interval_figure", "matrix_figure", "save_figures"]
+__all__ = ["interval_figure", "matrix_figure", "save_figures"]
 
-FORMATS: Final = ("png", "svg", "pdf")
-
-_INK, _QUIET, _TRUTH = "#1d2330", "#8a93a3", "#c2410c"
 _COLOURS: Final = {"worse": "#f3b8a6", "better": "#a9d5c4", "alike": "#eceff3", "unknown": "#ffffff"}
 _SIGNS: Final = {"worse": "−", "better": "+", "alike": "·", "unknown": ""}
 _DOTS: Final = 160
-_FONT: Final = "DejaVu Sans"  # comes with matplotlib
-_SETTINGS: Final[dict[Any, Any]] = {
-    "font.family": _FONT,
-    "font.size": 8,
-    "axes.edgecolor": _QUIET,
-    "axes.linewidth": 0.6,
-    "text.parse_math": False,  # a dollar in a name is a dollar
-    "svg.fonttype": "none",
-    "svg.hashsalt": "anisora",
-    "pdf.fonttype": 42,  # TrueType, which journals ask for
-}
 _ACROSS: Final = 4
 
 
@@ -47,7 +34,7 @@ def interval_figure(table: LeaderboardTable) -> "Figure":
         else:
             panel.set_visible(False)
     first = panels[0, 0]
-    first.set_yticks(range(len(generated)), [_drawable(row.model) for row in generated])
+    first.set_yticks(range(len(generated)), [drawable(row.model) for row in generated])
     first.set_ylim(len(generated) - 0.5, -0.5)
     return figure
 
@@ -61,16 +48,16 @@ def _draw_intervals(panel: "Axes", table: LeaderboardTable, place: int) -> None:
             continue
         value = cell.value * column.scale
         if row.reference:
-            panel.axvline(value, color=_TRUTH, linewidth=0.9, linestyle=(0, (4, 2)))
+            panel.axvline(value, color=TRUTH, linewidth=0.9, linestyle=(0, (4, 2)))
             continue
         height = generated.index(row)
         if cell.low is not None and cell.high is not None:
             ends = [cell.low * column.scale, cell.high * column.scale]
-            panel.plot(ends, [height, height], color=_QUIET, linewidth=1.4, solid_capstyle="round")
-        panel.plot([value], [height], marker="o", markersize=3.2, color=_TRUTH if cell.above_reference else _INK)
-    panel.set_title(f"{_head(column)} {column.arrow}".rstrip(), fontsize=8, color=_INK)
-    panel.tick_params(length=2, width=0.5, colors=_INK, labelsize=7)
-    panel.grid(axis="x", color="#e6e9ee", linewidth=0.5)
+            panel.plot(ends, [height, height], color=QUIET, linewidth=1.4, solid_capstyle="round")
+        panel.plot([value], [height], marker="o", markersize=3.2, color=TRUTH if cell.above_reference else INK)
+    panel.set_title(f"{_head(column)} {column.arrow}".rstrip(), fontsize=8, color=INK)
+    panel.tick_params(length=2, width=0.5, colors=INK, labelsize=7)
+    panel.grid(axis="x", color=GRID, linewidth=0.5)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
 
@@ -88,13 +75,13 @@ def matrix_figure(matrix: EffectMatrix) -> "Figure":
             corner = (right - 0.48, down - 0.46)
             panel.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=_COLOURS[effect.verdict], linewidth=0))
             if effect.expected:
-                panel.add_patch(Rectangle(corner, 0.96, 0.92, fill=False, edgecolor=_INK, linewidth=1.1))
-            panel.text(right, down, _sign(effect), ha="center", va="center", color=_INK)
+                panel.add_patch(Rectangle(corner, 0.96, 0.92, fill=False, edgecolor=INK, linewidth=1.1))
+            panel.text(right, down, _sign(effect), ha="center", va="center", color=INK)
     panel.set_xticks(range(columns), [_head(column) for column in matrix.columns], rotation=35, ha="right")
-    panel.set_yticks(range(rows), [_drawable(row.model) for row in matrix.rows])
+    panel.set_yticks(range(rows), [drawable(row.model) for row in matrix.rows])
     panel.set_xlim(-0.5, columns - 0.5)
     panel.set_ylim(rows - 0.5, -0.5)
-    panel.tick_params(length=0, colors=_INK)
+    panel.tick_params(length=0, colors=INK)
     panel.spines[:].set_visible(False)
     return figure
 
@@ -103,33 +90,14 @@ def _sign(effect: Effect) -> str:
     return _SIGNS[effect.verdict]
 
 
-def _drawable(text: str) -> str:
-    """Escape the characters that the font lacks; it would draw a box for each."""
-    from matplotlib.font_manager import findfont, get_font
-
-    font = get_font(findfont(_FONT))
-    return "".join(char if font.get_char_index(ord(char)) else ascii(char)[1:-1] for char in text)
-
-
 def _head(column: TableColumn) -> str:
     """The head of a column; the name of its metric where the font lacks a character, as it does for Chinese."""
-    return column.header if _drawable(column.header) == column.header else _drawable(column.metric)
+    return column.header if drawable(column.header) == column.header else drawable(column.metric)
 
 
 def save_figures(folder: Path, table: LeaderboardTable, matrix: EffectMatrix | None) -> list[Path]:
     """Write ``intervals`` and, with ground truth, ``matrix`` in every format; return the files."""
-    import matplotlib as mpl
-
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    with mpl.rc_context():
-        mpl.rcParams.update(_SETTINGS)
+    with figure_style():
         drawn = {"intervals": interval_figure(table)} | ({"matrix": matrix_figure(matrix)} if matrix else {})
-        for name, figure in drawn.items():
-            for kind in FORMATS:
-                path = folder / f"{name}.{kind}"
-                stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-                figure.savefig(path, format=kind, dpi=_DOTS, metadata=stamp)
-                figure.set_layout_engine("none")  # laid out once, the same in every format
-                written.append(path)
-    return written
+        return [path for name, figure in drawn.items() for path in save_figure(figure, folder, name, dots=_DOTS)]

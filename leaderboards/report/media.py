@@ -23,6 +23,7 @@ __all__ = [
     "LONGEST_SIDE",
     "STRIP_FRAMES",
     "Moving",
+    "fitted",
     "jpeg_uri",
     "poster_of",
     "small_clip",
@@ -121,7 +122,7 @@ def _small_frames(pool: DecoderPool, clip: Clip) -> tuple[Frames, float]:
     kept: list[Frames] = []
     with pool.open(clip) as stream:
         for _, window in stream:
-            kept += [_fitted(frame, LONGEST_SIDE) for frame in window[: max(0, _MOST_FRAMES - len(kept))]]
+            kept += [fitted(frame, LONGEST_SIDE) for frame in window[: max(0, _MOST_FRAMES - len(kept))]]
         info = stream.info
     frames = np.stack(kept)
     even = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]
@@ -135,7 +136,7 @@ def poster_of(pool: DecoderPool, clip: Clip) -> str:
         VideoUnreadable: It is missing or damaged.
     """
     with pool.open(clip, lambda stream: [stream.num_frames // 2]) as stream:
-        frames = [_fitted(frame, _THUMBNAIL) for _, window in stream for frame in window]
+        frames = [fitted(frame, _THUMBNAIL) for _, window in stream for frame in window]
     return jpeg_uri(frames[0])
 
 
@@ -145,11 +146,11 @@ def small_image(pool: DecoderPool, image: Image) -> str:
     Raises:
         VideoUnreadable: It is missing or damaged.
     """
-    return jpeg_uri(_fitted(pool.read_image(image.path), LONGEST_SIDE))
+    return jpeg_uri(fitted(pool.read_image(image.path), LONGEST_SIDE))
 
 
-def _fitted(frame: Frames, longest: int) -> Frames:
-    """Return a copy of a frame whose longer side is at most ``longest`` pixels."""
+def fitted(frame: Frames, longest: int) -> Frames:
+    """Return a copy of a frame, (H, W, 3), whose longer side is at most ``longest`` pixels."""
     import cv2
 
     height, width = frame.shape[:2]

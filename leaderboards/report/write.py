@@ -11,14 +11,12 @@ from anisora.harness.errors import AnisoraError, DataError
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.runfolder import write_atomically
 from anisora.harness.types import Clip
-from anisora.leaderboards.effects import EffectMatrix
 from anisora.leaderboards.render import Style, render
 from anisora.leaderboards.report.data import ReportData
 from anisora.leaderboards.report.figures import save_figures
 from anisora.leaderboards.report.media import small_clips, small_image, thumbnails
 from anisora.leaderboards.report.page import Extra, Media, html_page
 from anisora.leaderboards.report.provenance import protocol_paragraph
-from anisora.leaderboards.table import LeaderboardTable
 from anisora.leaderboards.words import Words
 
 __all__ = ["PAGE", "draw_media", "pictures_of", "write_report"]
@@ -63,7 +61,8 @@ def write_report(
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="figures") as executor:
             # Figures take one core for seconds, and clips wait for other processes meanwhile.
-            figures = executor.submit(save_figures, folder / "figures", *_in_english(data))
+            english = data.in_language("en")  # fonts with Chinese letters do not come with matplotlib
+            figures = executor.submit(save_figures, folder / "figures", english.table, english.matrix)
             for style, suffix in _TABLES:
                 _write(folder / "tables" / f"leaderboard.{suffix}", render(data.table, style))
             _write(folder / "protocol.md", protocol_paragraph(data, words) + "\n")
@@ -75,14 +74,6 @@ def write_report(
             f"The report cannot be written to `{folder}`: {error.strerror or error}; choose another folder with --out."
         ) from error
     return folder / PAGE
-
-
-def _in_english(data: ReportData) -> tuple[LeaderboardTable, EffectMatrix | None]:
-    """Return table and matrix with English heads: fonts with Chinese letters do not come with matplotlib."""
-    headers = {column.metric: column.header for column in data.suite.columns} if data.suite else {}
-    columns = tuple(replace(column, header=headers.get(column.metric, column.header)) for column in data.table.columns)
-    table = replace(data.table, columns=columns)
-    return table, None if data.matrix is None else replace(data.matrix, columns=columns)
 
 
 def _write(path: Path, text: str) -> None:

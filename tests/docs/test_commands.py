@@ -132,7 +132,7 @@ def test_every_page_with_python_is_run() -> None:
         for page in doc_pages()
         if any(block.language == "python" for block in blocks(page))
     ]
-    assert found == ["README.md", "README.zh.md", "docs/python.md"]
+    assert found == ["README.md", "README.zh.md", "docs/figures.md", "docs/python.md"]
 
 
 def test_the_help_of_every_command_has_an_example() -> None:
@@ -193,6 +193,7 @@ PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "docs/datasets/anisora-948.md": prepare_benchmark,
     "docs/datasets/showcase-13.md": prepare_showcase,
     "docs/datasets/vbench-i2v.md": prepare_vbench_i2v,
+    "docs/figures.md": None,
     "docs/inputs.md": prepare_inputs,
     "docs/claims.md": None,
     "docs/damages.md": empty,
@@ -236,7 +237,7 @@ def test_the_example_in_the_help_runs(example: str, folder: Path, prepared: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/python.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/figures.md", "docs/python.md"])
 def test_the_python_of_the_page_runs(name: str, folder: Path, cache: Path) -> None:
     for block in blocks(page_named(name)):
         if block.language == "python":

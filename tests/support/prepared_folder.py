@@ -4,6 +4,7 @@
     B/                    the same seven, blurred
     outputs/v2/           what a system made of the suite demo, walk-a.mp4 and so on: a slightly noisy ground truth
     runs/demo/            what ``make demo`` leaves: the output of ``anisora demo``
+    figures/forest.json   the data of the demo's forest plot
 
 Help texts find in addition:
 
@@ -77,6 +78,7 @@ def prepare(folder: Path, cache: Path) -> Path:
         for name, clips in (("my_clips", drawn), ("A", drawn), ("B", blurred)):
             _write(pool, folder / name, [(f"clip{at}", frames, 24.0) for at, frames in enumerate(clips)])
     anisora(["demo"], cwd=folder, check=True, timeout=900, ANISORA_CACHE=str(cache))
+    _write_figure_data(folder)
     with DecoderPool() as pool:
         made = []
         for sample in DemoDataset(str(cache / "demo-v3")):
@@ -87,6 +89,36 @@ def prepare(folder: Path, cache: Path) -> Path:
     arguments = ["evaluate", "demo", "--videos", "outputs/v2", "--model", "my-model", "--out", "made", "--db", "off"]
     anisora(arguments, cwd=folder, check=True, timeout=300, ANISORA_CACHE=str(cache))
     return folder
+
+
+def _write_figure_data(folder: Path) -> None:
+    """Write ``figures/forest.json``, which a report in the style of papers has."""
+    from anisora.harness.suite import load_suite
+    from anisora.leaderboards.effects import effect_matrix
+    from anisora.leaderboards.report.data import ReportData
+    from anisora.leaderboards.report.paper_figures.figure_data import FigureWords
+    from anisora.leaderboards.report.paper_figures.figure_file import write_figure
+    from anisora.leaderboards.report.paper_figures.forest import Forest, data_of
+    from anisora.leaderboards.store import Leaderboard
+
+    with Leaderboard.open(folder / "runs" / "demo" / "leaderboard.duckdb") as board:
+        table = board.build_table("demo", load_suite("demo").columns)
+        scores = {row.run_id: board.scores(row.run_id) for row in table.rows}
+    data = ReportData(
+        suite=None,
+        table=table,
+        matrix=effect_matrix(table, scores),
+        breakdowns=(),
+        choices=(),
+        records={},
+        samples={},
+        clips={},
+        scores=scores,
+    )
+    made = data_of(data, FigureWords("en"))
+    assert isinstance(made, Forest)
+    (folder / "figures").mkdir()
+    write_figure(folder / "figures" / "forest.json", made)
 
 
 def add_named_run(folder: Path) -> None:

@@ -106,5 +106,6 @@ class Scored:
             "records": {row.run_id: self.records[row.run_id] for row in self.table.rows},
             "samples": {},
             "clips": {},
+            "scores": self.scores,
         }
         return ReportData(**{**given, **fields})

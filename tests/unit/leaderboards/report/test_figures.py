@@ -10,7 +10,8 @@ from PIL import Image
 from scored_systems import TRUTH, Scored
 
 from anisora.harness.suite import Column
-from anisora.leaderboards.report.figures import FORMATS, interval_figure, matrix_figure, save_figures
+from anisora.leaderboards.report.figure_style import FORMATS
+from anisora.leaderboards.report.figures import interval_figure, matrix_figure, save_figures
 
 ITEMS = [f"item-{at}" for at in range(8)]
 COLUMNS = (

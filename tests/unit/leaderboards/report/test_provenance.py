@@ -47,6 +47,7 @@ def report(*records: RunRecord, **fields: Any) -> ReportData:
         "records": {row.run_id: next(one for one in records if one.run_id == row.run_id) for row in table.rows},
         "samples": {},
         "clips": {},
+        "scores": {},
     }
     return ReportData(**{**given, **fields})
 

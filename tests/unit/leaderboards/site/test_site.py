@@ -14,7 +14,7 @@ from records import make_record, make_result, make_run
 from anisora.harness.errors import ConfigError, DataError
 from anisora.leaderboards.site.data import gather_site
 from anisora.leaderboards.site.page import BOARD, INDEX, file_name
-from anisora.leaderboards.site.words import SiteWords, site_texts
+from anisora.leaderboards.site.words import SiteWords
 from anisora.leaderboards.site.write import MARKER, write_site
 from anisora.leaderboards.store import Leaderboard
 from anisora.leaderboards.submission import Submission
@@ -330,7 +330,7 @@ def test_the_words_are_there_in_both_languages_and_all_are_used() -> None:
     folder = Path(page.__file__).parent
     used = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*") if path.suffix in (".py", ".j2"))
     computed: Callable[[str], bool] = lambda key: key.startswith(("status_", "means_", "other_"))  # noqa: E731
-    for key, each in site_texts().items():
+    for key, each in texts("anisora.leaderboards.site").items():
         assert set(each) == set(LANGUAGES), key
         assert computed(key) or f"'{key}'" in used or f'"{key}"' in used, key
-    assert set(site_texts()) & set(texts()) == set()
+    assert set(texts("anisora.leaderboards.site")) & set(texts()) == set()
