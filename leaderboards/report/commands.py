@@ -154,14 +154,22 @@ def _reported(suite: str, style: str, intervals: str | None, *, published: bool)
 def _paper_figures(
     data: "ReportData", out: Path, language: str, workers: int, advance: "Callable[[], None]"
 ) -> "list[PaperFigure]":
-    """Draw the figures of a paper and return those that are pictures, with their captions."""
+    """Draw the figures of a paper and return those that are pictures, with their captions.
+
+    Without a font for the language there are none, which is told: what TeX sets, it sets with its own.
+    """
+    from anisora.harness.errors import ConfigError
     from anisora.leaderboards.report.figure_style import figure_style
     from anisora.leaderboards.report.paper.document import PaperFigure
     from anisora.leaderboards.report.paper_figures.save import paper_figures, write_figures
     from anisora.leaderboards.report.paper_figures.style_table import StyleTable
 
-    with figure_style(language):
-        pass  # a font that lacks is told before any clip is read
+    try:
+        with figure_style(language):
+            pass
+    except ConfigError as error:
+        click.echo(f"The figures are left out: {error}", err=True)
+        return []
     folder = out / "figures"
     made = paper_figures(data, language=language, workers=workers, advance=advance)
     write_figures(folder, made, language=language)

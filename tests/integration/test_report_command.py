@@ -90,12 +90,17 @@ def test_no_examples_are_no_clips(report: Report) -> None:
 def test_a_paper_is_latex_with_what_it_reads_and_no_page(report: Report) -> None:
     told = report("small", "--out", "paper", "--style", "paper")
     assert told == Finished(
-        0, "The paper is paper/paper.tex. Beside it are its table, protocol, checklist and references.\n", ""
+        0, "The paper is paper/paper.tex. Beside it are its table, figures, protocol, checklist and references.\n", ""
     )
     assert {path.name for path in Path("paper").iterdir()} == {
         *("paper.tex", "paper.bbl", "references.bib", "table.tex", "table_notes.tex", "table.md", "table.csv"),
-        *("protocol.tex", "protocol.md", "checklist.tex", "checklist.md"),
+        *("protocol.tex", "protocol.md", "checklist.tex", "checklist.md", "figures"),
     }
+    document = Path("paper/paper.tex").read_text(encoding="utf-8")
+    drawn = sorted(path.relative_to("paper").as_posix() for path in Path("paper/figures").glob("*.pdf"))
+    assert len(drawn) >= 5
+    assert [path for path in drawn if f"{{{path}}}" not in document] == []
+    assert all(Path("paper", path).with_suffix(".json").is_file() for path in drawn)
     checks = Path("paper/checklist.md").read_text(encoding="utf-8")
     assert "| Suite and version | small@1 |" in checks
     assert "| Tests corrected for multiple comparisons | Yes: max-T" in checks
@@ -107,7 +112,9 @@ def test_a_paper_is_latex_with_what_it_reads_and_no_page(report: Report) -> None
 
 def test_a_paper_can_be_chinese_with_other_intervals_and_claims_nothing_wrong(report: Report, suite: Path) -> None:
     chosen = ("--style", "paper", "--lang", "zh", "--intervals", "brackets", "--models", ",".join(SYSTEMS))
-    assert report("small", "--out", "paper", *chosen, "--quiet") == Finished(0, "", "")
+    told = report("small", "--out", "paper", *chosen, "--quiet")
+    assert (told.code, told.out) == (0, "")
+    assert (told.err == "") is bool(list(Path("paper").glob("figures/*.pdf")))  # without a Chinese font there are none
     table = Path("paper/table.tex").read_text(encoding="utf-8")
     assert "锐度" in table
     assert "{[}" in table
