@@ -221,15 +221,13 @@ class _Inspector:
         for item in items:
             clip = clip_problem(item.clip)
             pictures = [item.image, *([item.mask] if item.mask else [])]
-            unreadable = [unreadable_image(path, self._shown(path), item.name) for path in pictures]
-            image = next(filter(None, unreadable), None)
+            images = [wrong for path in pictures if (wrong := unreadable_image(path, self._shown(path), item.name))]
             if clip:
                 self._add(
                     "unreadable-clip", f"{self._shown(item.clip)}: {clip.rstrip('.')}; expected a video", item.name
                 )
-            if image:
-                self._inspection.defects.append(image)
-            if not clip and not image:
+            self._inspection.defects += images
+            if not clip and not images:
                 readable.append(item)
         return readable
 
