@@ -110,7 +110,7 @@ def drawable(text: str) -> str:
     import matplotlib as mpl
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    fonts = [get_font(findfont(FontProperties(family=family))) for family in mpl.rcParams["font.family"]]
+    fonts = [get_font(findfont(FontProperties(family=[family]))) for family in mpl.rcParams["font.family"]]
 
     def has(char: str) -> bool:
         return char.isprintable() and any(font.get_char_index(ord(char)) for font in fonts)

@@ -10,8 +10,8 @@ from anisora.leaderboards.report.data import ReportData
 from anisora.leaderboards.report.figure_style import INK, NOTE_SIZE, QUIET, TEXT_WIDTH, drawable, text_widths
 from anisora.leaderboards.report.paper_figures.canvas import Canvas, draw_key, key_height
 from anisora.leaderboards.report.paper_figures.figure_data import (
-    MOST_COLUMNS,
     MOST_SYSTEMS,
+    PAGE_HEIGHT,
     Axis,
     FigureData,
     FigureWords,
@@ -34,10 +34,14 @@ if TYPE_CHECKING:
 
 __all__ = ["CriticalDifference", "RankPanel", "RankedSystem", "data_of", "draw"]
 
+MOST_COLUMNS: Final = 12
+_FEWEST_SYSTEMS: Final = 12
+"""For which there is always room."""
+_USUAL_BARS: Final = 4
 _FEWEST_CLUSTERS: Final = 6
 """With fewer, no flip of signs is rare enough for five in a hundred."""
 _GAP, _TITLE, _AXIS, _BAR, _LABEL, _FOOT = 0.25, 0.22, 0.2, 0.07, 0.125, 0.14  # inches
-_ARM, _SHORTEST_AXIS = 0.1, 1.5  # inches
+_ARM, _SHORTEST_AXIS, _TICK = 0.1, 1.5, 0.15  # inches
 _SPACE: Final = 0.04
 """Between two bars of one height, as a share of the axis."""
 
@@ -92,7 +96,8 @@ def data_of(data: ReportData, say: FigureWords) -> CriticalDifference | Omission
     and columns. Ground truth and baselines are not ranked; a column needs six clusters and two systems.
     """
     table = data.table
-    chosen = [row for row in best_rows(table, MOST_SYSTEMS) if not row.baseline]
+    most = _room(min(MOST_COLUMNS, len(table.columns)))
+    chosen = [row for row in best_rows(table, most) if not row.baseline]
     rivals = rivals_of(table, data.scores)
     columns: dict[str, Mapping[str, Mapping[str, float]]] = {}
     for column in table.columns[:MOST_COLUMNS]:
@@ -115,13 +120,20 @@ def data_of(data: ReportData, say: FigureWords) -> CriticalDifference | Omission
         language=say.language,
         suite=table.suite_key,
         title=say("ranks_title"),
-        note=say("space").join([note, *note_on_choice(table, say)]),
+        note=say("space").join([note, *note_on_choice(table, say, most, MOST_COLUMNS)]),
         level=found[0].level,
         method=found[0].method,
         seed=found[0].seed,
         systems=tuple(systems[row.run_id] for row in chosen),
         panels=tuple(_panel(by_metric[ranks.column], ranks, places) for ranks in found),
     )
+
+
+def _room(columns: int) -> int:
+    """Return how many systems a page has room for beside so many columns."""
+    lines = -(-columns // 2)
+    labels = int((PAGE_HEIGHT / lines - _TITLE - _AXIS - _BAR * (_USUAL_BARS + 1) - _FOOT) / _LABEL)
+    return min(MOST_SYSTEMS, max(_FEWEST_SYSTEMS, 2 * labels))
 
 
 def _panel(column: TableColumn, ranks: MeanRanks, places: Mapping[str, int]) -> RankPanel:
@@ -198,8 +210,11 @@ def _draw_panel(axes: "Axes", panel: RankPanel, texts: list[str], margin: float,
     line = _TITLE + _AXIS
     axes.text(wide / 2, 0.03, drawable(panel.axis.label), fontsize=7.5, color=INK, ha="center", va="top")
     axes.plot([across(1), across(count)], [line, line], color=INK, linewidth=0.7, solid_capstyle="butt")
+    step = next(step for step in (1, 2, 5, count) if step * unit > _TICK or step == count)
     for rank in range(1, count + 1):
         axes.plot([across(rank)] * 2, [line - 0.04, line], color=INK, linewidth=0.7)
+        if rank not in (1, count) and (rank % step or count - rank < step):
+            continue
         axes.text(across(rank), line - 0.055, str(rank), fontsize=NOTE_SIZE, color="#5b6472", ha="center", va="bottom")
     for level, group in zip(_levels(panel), panel.groups, strict=True):
         height = line + _BAR * (level + 1)

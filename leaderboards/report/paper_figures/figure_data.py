@@ -12,8 +12,8 @@ from anisora.leaderboards.typeset import plain
 from anisora.leaderboards.words import Language, Words
 
 __all__ = [
-    "MOST_COLUMNS",
     "MOST_SYSTEMS",
+    "PAGE_HEIGHT",
     "Axis",
     "FigureData",
     "FigureWords",
@@ -30,9 +30,10 @@ __all__ = [
     "systems_of",
 ]
 
-MOST_COLUMNS: Final = 16
 MOST_SYSTEMS: Final = 20
-"""What a page has room for."""
+"""What one picture has room for."""
+PAGE_HEIGHT: Final = 8.8
+"""Inches of a page, less a caption."""
 
 
 Number = Annotated[float, Field(ge=-1e30, le=1e30)]
@@ -170,18 +171,19 @@ def named(labels: list[str], say: FigureWords) -> str:
     return say("comma").join(labels)
 
 
-def note_on_choice(table: LeaderboardTable, say: FigureWords, *, columns: bool = True) -> list[str]:
+def note_on_choice(table: LeaderboardTable, say: FigureWords, systems: int, columns: int | None = None) -> list[str]:
     """Return sentences on what a page had no room for.
 
     Args:
         table: Of the report.
         say: The language.
-        columns: Whether the figure shows the columns.
+        systems: That it had room for.
+        columns: The same; None where the figure shows no columns.
     """
-    systems = sum(not row.reference for row in table.rows)
-    notes = [say("best_shown", shown=MOST_SYSTEMS, systems=systems)] if systems > MOST_SYSTEMS else []
-    if columns and len(table.columns) > MOST_COLUMNS:
-        notes.append(say("first_shown", shown=MOST_COLUMNS, columns=len(table.columns)))
+    there = sum(not row.reference for row in table.rows)
+    notes = [say("best_shown", shown=systems, systems=there)] if there > systems else []
+    if columns is not None and len(table.columns) > columns:
+        notes.append(say("first_shown", shown=columns, columns=len(table.columns)))
     return notes
 
 

@@ -18,8 +18,8 @@ from anisora.leaderboards.report.figure_style import (
 )
 from anisora.leaderboards.report.paper_figures.canvas import BETTER, WORSE, Canvas, clean, rounded_ticks
 from anisora.leaderboards.report.paper_figures.figure_data import (
-    MOST_COLUMNS,
     MOST_SYSTEMS,
+    PAGE_HEIGHT,
     Axis,
     FigureData,
     FigureWords,
@@ -47,8 +47,11 @@ _MARKS: Final[dict[Verdict, tuple[str, str, str]]] = {
     "unknown": ("x", QUIET, QUIET),
 }
 """(marker, its colour, the colour of its edge and of the interval)"""
+MOST_COLUMNS: Final = 16
 _ACROSS: Final = 4
-_ROW, _HEAD, _FOOT, _GAP, _KEY = 0.14, 0.2, 0.2, 0.14, 0.2  # inches
+_FEWEST_SYSTEMS: Final = 12
+"""For which there is always room."""
+_ROW, _HEAD, _FOOT, _BELOW, _GAP, _KEY = 0.14, 0.2, 0.2, 0.08, 0.14, 0.2  # inches
 _LONGEST_NAME = 1.9
 
 
@@ -104,8 +107,9 @@ def data_of(data: ReportData, say: FigureWords) -> Forest | Omission:
     truth = next((row for row in table.rows if row.reference), None)
     reference = table.rows[0] if truth is None else truth
     matrix = data.matrix or effect_matrix(table, data.scores, against=reference.run_id)
-    chosen = [row for row in best_rows(table, MOST_SYSTEMS) if row.run_id != reference.run_id]
     columns = table.columns[:MOST_COLUMNS]
+    most = _room(len(columns))
+    chosen = [row for row in best_rows(table, most) if row.run_id != reference.run_id]
     if matrix is None or not chosen:
         return Omission(figure="forest", reason=say("forest_omitted"))
     effects = {row.run_id: row.effects for row in matrix.rows}
@@ -127,7 +131,7 @@ def data_of(data: ReportData, say: FigureWords) -> Forest | Omission:
             [
                 say("forest_note", reference=systems[reference.run_id].label, percent=round(100 * level)),
                 *([say("forest_reference")] if any(panel.axis.direction == "reference" for panel in panels) else []),
-                *note_on_choice(table, say),
+                *note_on_choice(table, say, most, MOST_COLUMNS),
             ]
         ),
         reference=systems[reference.run_id],
@@ -136,6 +140,13 @@ def data_of(data: ReportData, say: FigureWords) -> Forest | Omission:
         panels=panels,
         verdicts={verdict: text for verdict, text in texts.items() if any(each.verdict == verdict for each in found)},
     )
+
+
+def _room(columns: int) -> int:
+    """Return how many systems a page has room for beside so many columns."""
+    lines = -(-columns // _ACROSS)
+    rows = int((PAGE_HEIGHT / lines - _HEAD - _FOOT - _BELOW) / _ROW)
+    return min(MOST_SYSTEMS, max(_FEWEST_SYSTEMS, rows))
 
 
 def _difference(effect: Effect) -> Difference | None:
@@ -161,7 +172,7 @@ def draw(data: Forest) -> "Figure":
     across = -(-len(data.panels) // down)
     wide = (TEXT_WIDTH - left - _GAP * across) / across
     tall = _ROW * len(names)
-    step = _HEAD + tall + _FOOT + 0.08
+    step = _HEAD + tall + _FOOT + _BELOW
     canvas = Canvas(TEXT_WIDTH, down * step + _KEY, data.note)
     for place, panel in enumerate(data.panels):
         row, column = divmod(place, across)

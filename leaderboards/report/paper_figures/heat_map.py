@@ -141,7 +141,7 @@ def data_of(data: ReportData, say: FigureWords, metric: str | None = None) -> He
             [
                 say("heat_difference" if true else "heat_value", column=axis.label),
                 *([say("heat_labels", shown=MOST_LABELS, labels=len(sizes))] if len(sizes) > MOST_LABELS else []),
-                *note_on_choice(table, say, columns=False),
+                *note_on_choice(table, say, MOST_SYSTEMS),
             ]
         ),
         axis=axis,

@@ -166,7 +166,7 @@ def data_of(data: ReportData, say: FigureWords, metrics: tuple[str, str] | None 
         language=say.language,
         suite=table.suite_key,
         title=say("pareto_title", across=across_axis.label, up=up_axis.label),
-        note=say("space").join([*note, *note_on_choice(table, say, columns=False)]),
+        note=say("space").join([*note, *note_on_choice(table, say, MOST_SYSTEMS)]),
         level=level,
         across=across_axis,
         up=up_axis,

@@ -1,12 +1,13 @@
 """Systems over columns as a radar."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import model_validator
 
 from anisora.leaderboards.report.data import ReportData
-from anisora.leaderboards.report.figure_style import GRID, INK, QUIET, TEXT_WIDTH, drawable, fitting_size
+from anisora.leaderboards.report.figure_style import GRID, INK, QUIET, TEXT_WIDTH, drawable, fitting_size, text_widths
 from anisora.leaderboards.report.paper_figures.canvas import COLOURS, DASHES, MARKERS, Canvas
 from anisora.leaderboards.report.paper_figures.figure_data import (
     Axis,
@@ -23,7 +24,7 @@ from anisora.leaderboards.report.paper_figures.figure_data import (
     note_on_coverage,
     systems_of,
 )
-from anisora.leaderboards.table import Row, TableColumn
+from anisora.leaderboards.table import LeaderboardTable, Row, TableColumn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,12 +34,16 @@ __all__ = ["MOST", "Radar", "RadarLine", "Spoke", "data_of", "draw"]
 
 MOST: Final = 6
 """Systems; more lines hide one another."""
-_FEWEST_SPOKES: Final = 3
+_FEWEST_SPOKES, _MOST_SPOKES = 3, 12
 _INNER: Final = 0.2
 """Radius of the worst, the best being at 1."""
+_CENTRED: Final = 0.2
+"""Spokes that lean less have the middle of their name at the end."""
 _STEEP: Final = 0.9
 """Spokes that rise more have their name above or below the end, others beside it."""
-_HEIGHT, _WIDTH, _RADIUS = 3.3, 4.3, 1.3  # inches
+_HEIGHT, _WIDTH, _RADIUS, _SMALLEST_RADIUS = 3.3, 4.3, 1.3, 1.05  # inches
+_NAME_SIZE: Final = 6.5  # points
+_EDGE: Final = 0.05  # inches that are left free
 _HANDLE = 0.5  # inches of the key's lines
 
 
@@ -91,37 +96,46 @@ def data_of(data: ReportData, say: FigureWords) -> Radar | Omission:
     truth = next((row for row in table.rows if row.reference), None)
     chosen = best_rows(table, MOST)
     rows = (*chosen, *((truth,) if truth is not None else ()))
-    spokes, columns, drawn = [], [], []
-    for at, column in enumerate(table.columns):
-        values = _values(column, [row.cells[at].value for row in rows], truth.cells[at].value if truth else None)
-        if values is not None:
-            lower = column.direction != "higher"
-            worst, best = (max(values), min(values)) if lower else (min(values), max(values))
-            is_distance = column.direction == "reference"
-            spokes.append(Spoke(axis=axis_of(column), worst=worst, best=best, is_distance=is_distance))
-            columns.append(values)
-            drawn.append(at)
-    if len(spokes) < _FEWEST_SPOKES or len(rows) < 2:
-        return Omission(figure="radar", reason=say("radar_omitted", spokes=len(spokes), lines=len(rows)))
+    found = _spokes(table, rows, truth)
+    shown = found[:_MOST_SPOKES]
+    if len(shown) < _FEWEST_SPOKES or len(rows) < 2:
+        return Omission(figure="radar", reason=say("radar_omitted", spokes=len(shown), lines=len(rows)))
     lines = tuple(
         RadarLine(
             system=systems[row.run_id],
-            values=tuple(values[place] for values in columns),
-            places=tuple(_place(spoke, values[place]) for spoke, values in zip(spokes, columns, strict=True)),
+            values=tuple(values[line] for _, _, values in shown),
+            places=tuple(_place(spoke, values[line]) for _, spoke, values in shown),
         )
-        for place, row in enumerate(rows)
+        for line, row in enumerate(rows)
     )
-    absent = [column.header for at, column in enumerate(table.columns) if at not in drawn]
+    spokes = tuple(spoke for _, spoke, _ in shown)
+    able = {place for place, _, _ in found}
+    absent = [column.header for place, column in enumerate(table.columns) if place not in able]
+    notes = _notes(say, spokes, absent, len(chosen), table.rows)
+    if len(found) > len(shown):
+        notes.append(say("first_shown", shown=len(shown), columns=len(found)))
     labels = [line.system.label for line in lines]
-    coverage = note_on_coverage(rows, drawn, say, labels)
     return Radar(
         language=say.language,
         suite=table.suite_key,
         title=say("radar_title"),
-        note=say("space").join([*_notes(say, spokes, absent, len(chosen), table.rows), *coverage]),
-        spokes=tuple(spokes),
+        note=say("space").join([*notes, *note_on_coverage(rows, [place for place, _, _ in shown], say, labels)]),
+        spokes=spokes,
         lines=lines,
     )
+
+
+def _spokes(table: LeaderboardTable, rows: Sequence[Row], truth: Row | None) -> list[tuple[int, Spoke, list[float]]]:
+    """Return (place of the column, spoke, what is on it of each row) of the columns that all rows have."""
+    found = []
+    for place, column in enumerate(table.columns):
+        values = _values(column, [row.cells[place].value for row in rows], truth.cells[place].value if truth else None)
+        if values is not None:
+            ends = min(values), max(values)
+            worst, best = ends if column.direction == "higher" else ends[::-1]
+            is_distance = column.direction == "reference"
+            found.append((place, Spoke(axis=axis_of(column), worst=worst, best=best, is_distance=is_distance), values))
+    return found
 
 
 def _values(column: TableColumn, values: list[float | None], truth: float | None) -> list[float] | None:
@@ -138,7 +152,9 @@ def _place(spoke: Spoke, value: float) -> float:
     return 1.0 if spoke.best == spoke.worst else (value - spoke.worst) / (spoke.best - spoke.worst)
 
 
-def _notes(say: FigureWords, spokes: list[Spoke], absent: list[str], chosen: int, rows: tuple[Row, ...]) -> list[str]:
+def _notes(
+    say: FigureWords, spokes: Sequence[Spoke], absent: list[str], chosen: int, rows: tuple[Row, ...]
+) -> list[str]:
     parts = [say("radar_note")]
     if any(spoke.is_distance for spoke in spokes):
         parts.append(say("radar_distance"))
@@ -154,11 +170,12 @@ def draw(data: Radar) -> "Figure":
     """Draw a radar, and its key beside it."""
     canvas = Canvas(TEXT_WIDTH, _HEIGHT, data.note)
     panel = canvas.axes(0, 0, _WIDTH, _HEIGHT)
-    panel.set_xlim(-_WIDTH / 2 / _RADIUS, _WIDTH / 2 / _RADIUS)
-    panel.set_ylim(-_HEIGHT / 2 / _RADIUS, _HEIGHT / 2 / _RADIUS)
-    panel.set_axis_off()
     angles = [math.pi / 2 - 2 * math.pi * at / len(data.spokes) for at in range(len(data.spokes))]
-    _draw_grid(panel, data, angles)
+    radius, size = _room(data, angles)
+    panel.set_xlim(-_WIDTH / 2 / radius, _WIDTH / 2 / radius)
+    panel.set_ylim(-_HEIGHT / 2 / radius, _HEIGHT / 2 / radius)
+    panel.set_axis_off()
+    _draw_grid(panel, data, angles, size)
     for at, line in enumerate(data.lines):
         radii = [_INNER + (1 - _INNER) * place for place in line.places]
         across = [radius * math.cos(angle) for radius, angle in zip(radii, angles, strict=True)]
@@ -193,7 +210,29 @@ def _style(line: RadarLine, at: int) -> dict[str, Any]:
     }
 
 
-def _draw_grid(panel: "Axes", data: Radar, angles: list[float]) -> None:
+def _name(spoke: Spoke) -> str:
+    ends = f"{spoke.axis.printed(spoke.worst)} … {spoke.axis.printed(spoke.best)}"
+    return f"{drawable(spoke.axis.label)}\n{'Δ ' if spoke.is_distance else ''}{ends}"
+
+
+def _out(angle: float) -> float:
+    """Return how far out a name stands, the outer ring being at 1."""
+    return 1.07 if abs(math.sin(angle)) > _STEEP else 1.11
+
+
+def _room(data: Radar, angles: list[float]) -> tuple[float, float]:
+    """Return the radius in inches, and the points of the names, at which all names are inside the panel."""
+    sideways = [(angle, _name(spoke)) for spoke, angle in zip(data.spokes, angles, strict=True)]
+    sideways = [(angle, name) for angle, name in sideways if abs(math.cos(angle)) > _CENTRED]
+    widths = text_widths([name for _, name in sideways], _NAME_SIZE)
+    reach = [_out(angle) * abs(math.cos(angle)) for angle, _ in sideways]
+    wanted = [(_WIDTH / 2 - _EDGE - wide) / out for wide, out in zip(widths, reach, strict=True)]
+    radius = max(_SMALLEST_RADIUS, min(_RADIUS, *wanted))
+    shares = [(_WIDTH / 2 - _EDGE - radius * out) / wide for wide, out in zip(widths, reach, strict=True)]
+    return radius, _NAME_SIZE * min(1.0, *shares)
+
+
+def _draw_grid(panel: "Axes", data: Radar, angles: list[float], size: float) -> None:
     circle = [2 * math.pi * step / 180 for step in range(181)]
     for radius in (_INNER, (1 + _INNER) / 2, 1.0):
         edge = radius in (_INNER, 1.0)
@@ -207,15 +246,13 @@ def _draw_grid(panel: "Axes", data: Radar, angles: list[float]) -> None:
     for spoke, angle in zip(data.spokes, angles, strict=True):
         across, up = math.cos(angle), math.sin(angle)
         panel.plot([_INNER * across, across], [_INNER * up, up], color=GRID, linewidth=0.6, zorder=1)
-        ends = f"{spoke.axis.printed(spoke.worst)} … {spoke.axis.printed(spoke.best)}"
-        text = f"{drawable(spoke.axis.label)}\n{'Δ ' if spoke.is_distance else ''}{ends}"
         panel.text(
-            (1.07 if abs(up) > _STEEP else 1.11) * across,
-            (1.07 if abs(up) > _STEEP else 1.11) * up,
-            text,
-            fontsize=6.5,
+            _out(angle) * across,
+            _out(angle) * up,
+            _name(spoke),
+            fontsize=size,
             linespacing=1.15,
             color=INK,
-            ha="center" if abs(across) < 0.2 else "left" if across > 0 else "right",
+            ha="center" if abs(across) < _CENTRED else "left" if across > 0 else "right",
             va="center" if abs(up) < _STEEP else "bottom" if up > 0 else "top",
         )

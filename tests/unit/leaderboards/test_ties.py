@@ -3,7 +3,7 @@
 import numpy as np
 from scored_systems import TRUTH, Scored
 
-from anisora.leaderboards.ties import rankings_of, with_ties
+from anisora.leaderboards.ties import rankings_of, rivals_of, with_ties
 
 ITEMS = [f"item-{at:02}" for at in range(16)]
 
@@ -46,6 +46,23 @@ def test_a_reference_column_ranks_distances_to_the_ground_truth() -> None:
     (ranking,) = rankings_of(scored.table, scored.scores).values()
     assert [system.name for system in ranking.systems] == ["smoke-near", "smoke-far above"]
     assert not ranking.systems[1].is_tied_with_best
+
+
+def test_rivals_are_the_systems_without_ground_truth_item_by_item() -> None:
+    truth, mine, theirs = near(0.5, 1), near(0.6, 2), near(0.7, 3)
+    scored = Scored(
+        {
+            "one": {"ssim": mine, "flow": mine, "flicker": mine},
+            "two": {"ssim": theirs, "flow": theirs},
+            TRUTH: {"ssim": truth, "flow": truth, "flicker": truth},
+        }
+    )
+    rivals = rivals_of(scored.table, scored.scores)
+    assert set(rivals.columns) == {"ssim", "flow"}  # flicker has one system
+    assert rivals.columns["ssim"] == {"smoke-one": mine, "smoke-two": theirs}
+    assert rivals.columns["flow"]["smoke-two"] == {item: abs(theirs[item] - truth[item]) for item in ITEMS}
+    assert rivals.lower_is_better == {"flow"}
+    assert rivals.clusters == {item: item for item in ITEMS}
 
 
 def test_one_system_alone_or_without_a_shared_item_has_no_rank() -> None:

@@ -3,6 +3,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,16 @@ def test_the_columns_of_a_report_are_those_of_its_suite_in_its_language(suite: P
     chinese = gathered(suite, language="zh").table
     assert [column.header for column in chinese.columns] == ["锐度", "闪烁", "ssim"]
     assert chinese.footnotes[0].startswith("方括号内：95% 区间")
+
+
+def test_a_report_changes_its_language_without_being_gathered_again(suite: Path, data: ReportData) -> None:
+    chinese = gathered(suite, language="zh")
+    assert data.in_language("zh").table.columns == chinese.table.columns
+    assert chinese.in_language("en").table.columns == data.table.columns
+    assert chinese.in_language("en").matrix == data.matrix
+    assert chinese.in_language("en").breakdowns == data.breakdowns
+    assert replace(chinese, suite=None).in_language("en").table == chinese.table
+    assert list(data.scores) == list(data.records)
 
 
 def test_a_report_is_a_page_tables_figures_and_the_protocol(written: Path, data: ReportData) -> None:

@@ -8,6 +8,7 @@ from drawn_systems import COLUMNS, drawn_systems, labels_of_items, values_by_sys
 from scipy import stats
 from scored_systems import TRUTH
 
+from anisora.harness.suite import Column
 from anisora.leaderboards.report.figure_style import figure_style
 from anisora.leaderboards.report.paper_figures.critical_difference import CriticalDifference, data_of, draw
 from anisora.leaderboards.report.paper_figures.figure_data import FigureWords, Omission
@@ -124,3 +125,25 @@ def test_bars_of_one_height_do_not_touch() -> None:
     for spans in bars.values():
         ordered = sorted(spans)
         assert all(end < start for (_, end), (start, _) in pairwise(ordered))
+
+
+def test_the_fewer_columns_the_more_systems_and_the_figure_says_what_it_shows() -> None:
+    means = {f"s{at:02}": 0.02 * at for at in range(22)}
+    for count, systems in ((2, 20), (14, 12)):
+        columns = tuple(Column(metric=f"m{at:02}", header=f"M{at}") for at in range(count))
+        made = diagram(means=means, columns=columns)
+        assert (len(made.systems), len(made.panels)) == (systems, min(count, 12))
+        assert f"The best {systems} of 22 systems are shown" in made.note
+        assert ("The first 12 of 14 columns are shown." in made.note) == (count == 14)
+
+
+@pytest.mark.parametrize("systems", [2, 9, 20])
+def test_ranks_on_the_axis_have_room(systems: int) -> None:
+    made = diagram(means={f"a long name {at:02}": 0.02 * at for at in range(systems)}, columns=COLUMNS[:1])
+    with figure_style():
+        axes = draw(made).axes[0]
+        baseline = axes.texts[1].get_position()[1]
+        ticks = [text for text in axes.texts[1:] if text.get_position()[1] == baseline]
+        spans = [text.get_window_extent() for text in ticks]
+    assert (ticks[0].get_text(), ticks[-1].get_text()) == ("1", str(systems))
+    assert all(left.x1 < right.x0 for left, right in pairwise(spans))

@@ -87,11 +87,22 @@ def test_a_table_of_one_system_has_no_forest() -> None:
 
 def test_a_page_has_room_for_so_many_columns_and_systems_and_the_figure_says_so() -> None:
     columns = tuple(Column(metric=f"m{at:02}", header=f"M{at}") for at in range(18))
-    made = forest(means={f"s{at:02}": 0.01 * at for at in range(22)} | {TRUTH: 0.5}, columns=columns, items=8)
+    means = {f"s{at:02}": 0.01 * at for at in range(22)} | {TRUTH: 0.5}
+    made = forest(means=means, columns=columns, items=8)
     assert [panel.axis.label for panel in made.panels] == [f"M{at} ↑" for at in range(16)]
-    assert len(made.systems) == 20
-    assert "The best 20 of 22 systems are shown" in made.note
+    assert len(made.systems) == 12
+    assert "The best 12 of 22 systems are shown" in made.note
     assert "The first 16 of 18 columns are shown." in made.note
+
+
+def test_the_fewer_columns_the_more_systems_and_all_fit_a_page() -> None:
+    means = {f"s{at:02}": 0.01 * at for at in range(22)} | {TRUTH: 0.5}
+    for count, systems in ((4, 20), (12, 17), (16, 12)):
+        columns = tuple(Column(metric=f"m{at:02}", header=f"M{at}") for at in range(count))
+        made = forest(means=means, columns=columns, items=8)
+        assert len(made.systems) == systems
+        with figure_style():
+            assert draw(made).get_size_inches()[1] < 9.5
 
 
 def test_points_and_intervals_stand_where_the_numbers_are() -> None:

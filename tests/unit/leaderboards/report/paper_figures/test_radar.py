@@ -117,3 +117,22 @@ def test_lines_are_drawn_where_the_places_are() -> None:
     first = made.spokes[0]
     assert texts[0] == f"Sharp ↑\n{100 * first.worst:.1f} … {100 * first.best:.1f}"
     assert texts[2].startswith("Flow →\nΔ ")
+
+
+def test_twelve_columns_are_spokes_and_the_figure_says_so() -> None:
+    columns = [Column(metric=f"m{at}", header=f"M{at}") for at in range(15)]
+    made = radar(columns=columns, changed={("alpha", "m3"): {}})
+    assert [spoke.axis.metric for spoke in made.spokes] == [f"m{at}" for at in range(13) if at != 3]
+    assert "Left out, since not all lines have them: M3. The first 12 of 14 columns are shown." in made.note
+
+
+@pytest.mark.parametrize("count", [3, 7, 12])
+def test_long_names_of_columns_stay_inside(count: int) -> None:
+    columns = [Column(metric=f"m{at}", header=f"A rather long name of column {at}") for at in range(count)]
+    with figure_style():
+        figure = draw(radar(columns=columns))
+        width, height = figure.get_size_inches() * figure.dpi
+        for text in figure.axes[0].texts:
+            box = text.get_window_extent()
+            assert 0 <= box.x0 < box.x1 <= width
+            assert 0 <= box.y0 < box.y1 <= height
