@@ -65,7 +65,7 @@ def write_report(
             # Figures take one core for seconds, and clips wait for other processes meanwhile.
             figures = executor.submit(save_figures, folder / "figures", *_in_english(data))
             for style, suffix in _TABLES:
-                _write(folder / "tables" / f"leaderboard.{suffix}", render(data.table, style))
+                _write(folder / "tables" / f"leaderboard.{suffix}", render(data.table, style, language=language))
             _write(folder / "protocol.md", protocol_paragraph(data, words) + "\n")
             media = draw_media(data, workers=workers, advance=advance)
             drawn = {path.stem: _svg_uri(path) for path in figures.result() if path.suffix == ".svg"}
