@@ -83,10 +83,9 @@ def footnotes_with(table: LeaderboardTable, intervals: Intervals, words: Words) 
         intervals: How they are printed.
         words: The language.
     """
+    if intervals == "brackets":
+        return list(table.footnotes)
     methods = [{"level": 100 * level, "method": method} for level, method in interval_methods(table)]
-    told: dict[str, list[str]] = {
-        "brackets": [words("footnote_interval", **method) for method in methods],
-        "half-width": [words("footnote_half_width", **method) for method in methods],
-        "none": [],
-    }
-    return [*told[intervals], *(note for note in table.footnotes if note not in told["brackets"])]
+    bracketed = [words("footnote_interval", **method) for method in methods]
+    told = [words("footnote_half_width", **method) for method in methods] if intervals == "half-width" else []
+    return [*told, *(note for note in table.footnotes if note not in bracketed)]

@@ -64,7 +64,7 @@ def write_report(
             english = data.in_language("en")  # fonts with Chinese letters do not come with matplotlib
             figures = executor.submit(save_figures, folder / "figures", english.table, english.matrix)
             for style, suffix in _TABLES:
-                _write(folder / "tables" / f"leaderboard.{suffix}", render(data.table, style))
+                _write(folder / "tables" / f"leaderboard.{suffix}", render(data.table, style, language=language))
             _write(folder / "protocol.md", protocol_paragraph(data, words) + "\n")
             media = draw_media(data, workers=workers, advance=advance)
             drawn = {path.stem: _svg_uri(path) for path in figures.result() if path.suffix == ".svg"}

@@ -139,6 +139,9 @@ def test_a_report_in_chinese_has_english_figures(written: Path, suite: Path, tmp
     assert read.one("html").attributes["lang"] == "zh-CN"
     assert [button.text for button in read.one(id="leaderboard").all("button")][1:3] == ["锐度 →", "闪烁 ↑"]
     assert (folder / "protocol.md").read_text(encoding="utf-8").startswith("本报告在测评集 small@1")
+    table = (folder / "tables" / "leaderboard.md").read_text(encoding="utf-8")
+    assert table.splitlines()[2].startswith("| 系统 | 锐度 →")
+    assert (table.count("方括号内"), "In brackets" in table) == (1, False)
     for kind in ("svg", "png", "pdf"):
         for name in ("intervals", "matrix"):
             path = f"figures/{name}.{kind}"
