@@ -156,6 +156,7 @@ def _allowed(name: str, tolerance: float | Mapping[str, float | str]) -> tuple[f
     """Return the absolute tolerance, None where nothing but equality passes, and the relative one."""
     if not isinstance(tolerance, Mapping):
         return float(tolerance), 0.0
+    default: float | str
     if f"{name}_rtol" in tolerance:
         default, relative = 0.0, float(tolerance[f"{name}_rtol"])
     else:
