@@ -11,7 +11,7 @@ from anisora.models.cogvideox.request import request_frames, request_prompt
 from anisora.models.prompt_grammar import parse_line
 from anisora.models.score_suffix import append_missing_scores, append_scores
 from anisora.models.wan.condition_mask import keyframe_mask, pack_mask
-from anisora.models.wan.frame_ids import frame_ids
+from anisora.models.wan.frame_ids import frame_ids, unchecked_frame_id
 
 __all__ = ["handle", "packed_ones"]
 
@@ -89,7 +89,8 @@ def _line(release: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
 
 
 def _frames(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"frame_ids": list(frame_ids(row["positions"], row["F"]))}
+    # The formula alone: the reference has it for clips of any length.
+    return {"frame_ids": [unchecked_frame_id(position, row["F"]) for position in row["positions"]]}
 
 
 def _mask(row: Mapping[str, Any]) -> dict[str, Any]:
