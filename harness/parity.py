@@ -9,10 +9,10 @@ to this module.
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import click
 import numpy as np
@@ -26,10 +26,14 @@ __all__ = [
     "Handler",
     "compare_close",
     "compare_exact",
+    "compare_expected",
     "main",
     "run_cases",
     "walk",
 ]
+
+_DEFAULT: Final = 1e-5
+"""The absolute tolerance of what a case names none for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,49 @@ def compare_close(name: str, ours: object, reference: object, *, absolute: float
     allowed = absolute + relative * np.abs(np.where(np.isfinite(theirs), theirs, 0.0))
     worst = np.unravel_index(np.argmax(error - allowed), error.shape)
     return Comparison(name, float(error[worst]), float(allowed[worst]), passed=bool(np.all(error <= allowed)))
+
+
+def compare_expected(
+    ours: Mapping[str, Any],
+    expected: Mapping[str, Any],
+    tolerance: float | Mapping[str, float | str],
+    label: str = "",
+) -> Iterator[Comparison]:
+    """Compare everything that a case expects; whole numbers and texts exactly, all else under its tolerance.
+
+    Args:
+        ours: {quantity: number, list, tensor}.
+        expected: The same of the reference.
+        tolerance: One absolute tolerance, or {``name``, ``name_atol`` or ``name_rtol``: number or ``exact``}; what it
+            does not name has its ``atol`` (or ``default_atol``) and ``rtol``, else 1e-5.
+        label: Put before the names.
+
+    Raises:
+        DataError: The case expects something that is not computed here.
+    """
+    for name, reference in expected.items():
+        if name not in ours:
+            raise DataError(f"The case expects {label}{name}, which is not computed here; it has {', '.join(ours)}.")
+        absolute, relative = _allowed(name, tolerance)
+        theirs = np.asarray(reference)
+        if absolute is None or not np.issubdtype(theirs.dtype, np.floating):
+            yield compare_exact(label + name, np.asarray(ours[name]), theirs)
+        else:
+            yield compare_close(label + name, np.asarray(ours[name]), theirs, absolute=absolute, relative=relative)
+
+
+def _allowed(name: str, tolerance: float | Mapping[str, float | str]) -> tuple[float | None, float]:
+    """Return the absolute tolerance, None where nothing but equality passes, and the relative one."""
+    if not isinstance(tolerance, Mapping):
+        return float(tolerance), 0.0
+    default: float | str
+    if f"{name}_rtol" in tolerance:
+        default, relative = 0.0, float(tolerance[f"{name}_rtol"])
+    else:
+        relative = float(tolerance.get("rtol", 0.0))
+        default = tolerance.get("default_atol", tolerance.get("atol", 0.0 if relative else _DEFAULT))
+    found = tolerance.get(name, tolerance.get(f"{name}_atol", default))
+    return (None, 0.0) if found == "exact" else (float(found), relative)
 
 
 def _shortened(value: object, length: int = 60) -> str:

@@ -1,4 +1,4 @@
-"""Model adapters by name; nothing here is imported until it is used."""
+"""Model adapters and parity handlers by name; nothing here is imported until it is used."""
 
 from typing import Final
 
@@ -25,6 +25,18 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "damage/subtitle": _DAMAGE,
         "ground-truth": "anisora.models.recorded:GroundTruth",
         "recorded": "anisora.models.recorded:Recorded",
+    },
+    "parity": {
+        "c11_prompt_grammar": "anisora.models.golden.prompt_grammar:handle",
+        "gen_flowmatch_schedule": "anisora.models.golden.flowmatch_schedule:handle",
+        "gen_frame_ids": "anisora.models.golden.frame_ids:handle",
+        "gen_latent_size": "anisora.models.golden.latent_size:handle",
+        "gen_oss_search": "anisora.models.golden.oss_search:handle",
+        "gen_oss_sigmas": "anisora.models.golden.oss_sigmas:handle",
+        "gen_spatial_masks": "anisora.models.golden.spatial_masks:handle",
+        "gen_unipc_schedule": "anisora.models.golden.unipc_schedule:handle",
+        "gen_v1_schedule": "anisora.models.golden.v1_schedule:handle",
+        "gen_v1_slots": "anisora.models.golden.v1_slots:handle",
     },
     "ledgers": {
         "models": "anisora.models:weights.yaml",

@@ -1,7 +1,7 @@
 """Lists of prompts as AniSora's own scripts read them: a line is ``prompt@@image[,image][&&position[,position]]``.
 
-The scripts differ: V2 splits at ``@@`` alone; V3 at ``&&`` first, which must be there; V3.2 at ``@@`` first, and ``&&``
-may be left out. The last way reads the lists of all three, so it is the one here. Several images need as many
+The scripts differ (models/prompt_grammar.py has each to the letter). V3.2's way, with ``@@`` first and ``&&`` that may
+be left out, reads the lists of all of them, so it is the one here, forgiving about spaces. Several images need as many
 positions.
 """
 

@@ -3,20 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-
-from anisora.harness.errors import DataError
 from anisora.harness.media.reference_sampling import linspace_8
-from anisora.harness.parity import Comparison, compare_close, compare_exact
+from anisora.harness.parity import Comparison, compare_expected
 from anisora.harness.weights import load_state_dict
 from anisora.metrics.networks.actionclip import ActionClip, ActionClipSizes
 from anisora.metrics.vbench.motion_score import first_text_probability
 
-__all__ = ["compare_expected", "handle"]
-
-_DEFAULT: Final = 1e-5
+__all__ = ["handle"]
 
 
 def handle(path: Path, case: Mapping[str, Any]) -> list[Comparison]:
@@ -53,42 +48,3 @@ def _comparisons(path: Path, case: Mapping[str, Any]) -> Iterator[Comparison]:
         wanted = {name: value for name, value in row.items() if name != "frames"}
         yield from compare_expected(ours, wanted, tolerance, label=f"{row['frames']} ")
     yield from compare_expected(features, load_state_dict(path / "expected.safetensors"), tolerance)
-
-
-def compare_expected(
-    ours: Mapping[str, Any],
-    expected: Mapping[str, Any],
-    tolerance: float | Mapping[str, float | str],
-    label: str = "",
-) -> Iterator[Comparison]:
-    """Compare everything that a case expects; whole numbers and texts exactly, all else under its tolerance.
-
-    Args:
-        ours: {quantity: number, list, tensor}.
-        expected: The same of the reference.
-        tolerance: One absolute tolerance, or {``name``, ``name_atol`` or ``name_rtol``: number or ``exact``}; what it
-            does not name has its ``default_atol``, else 1e-5.
-        label: Put before the names.
-
-    Raises:
-        DataError: The case expects something that is not computed here.
-    """
-    for name, reference in expected.items():
-        if name not in ours:
-            raise DataError(f"The case expects {label}{name}, which is not computed here; it has {', '.join(ours)}.")
-        absolute, relative = _allowed(name, tolerance)
-        theirs = np.asarray(reference)
-        if absolute is None or not np.issubdtype(theirs.dtype, np.floating):
-            yield compare_exact(label + name, np.asarray(ours[name]), theirs)
-        else:
-            yield compare_close(label + name, np.asarray(ours[name]), theirs, absolute=absolute, relative=relative)
-
-
-def _allowed(name: str, tolerance: float | Mapping[str, float | str]) -> tuple[float | None, float]:
-    """Return the absolute tolerance, None where nothing but equality passes, and the relative one."""
-    if not isinstance(tolerance, Mapping):
-        return float(tolerance), 0.0
-    relative = float(tolerance.get(f"{name}_rtol", 0.0))
-    default = 0.0 if relative else tolerance.get("default_atol", _DEFAULT)
-    found = tolerance.get(name, tolerance.get(f"{name}_atol", default))
-    return (None, 0.0) if found == "exact" else (float(found), relative)

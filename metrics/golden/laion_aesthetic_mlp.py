@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from anisora.harness.errors import DataError
-from anisora.harness.parity import Comparison
+from anisora.harness.parity import Comparison, compare_expected
 from anisora.harness.weights import load_state_dict
-from anisora.metrics.golden.actionclip_motion import compare_expected
 from anisora.metrics.networks.laion_aesthetic_mlp import LaionAestheticMlp, clip_score, rounded_scores
 
 __all__ = ["handle"]

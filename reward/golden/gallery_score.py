@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from anisora.harness.parity import Comparison
+from anisora.harness.parity import Comparison, compare_expected
 from anisora.harness.weights import load_state_dict
-from anisora.metrics.golden.actionclip_motion import compare_expected
 from anisora.reward.character.gallery_score import gallery_score
 
 __all__ = ["handle"]

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from anisora.harness.errors import DataError
-from anisora.harness.parity import Comparison, compare_close, compare_exact
+from anisora.harness.parity import Comparison, compare_close, compare_exact, compare_expected
 from anisora.harness.weights import Tensors, load_state_dict
-from anisora.metrics.golden.actionclip_motion import compare_expected
 from anisora.reward.judge.judged_score import score_of
 from anisora.reward.judge.pictures import PictureRecipe
 from anisora.reward.judge.prompt import checked_template, judge_prompt

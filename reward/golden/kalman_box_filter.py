@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anisora.harness.parity import Comparison, compare_exact
-from anisora.metrics.golden.actionclip_motion import compare_expected
+from anisora.harness.parity import Comparison, compare_exact, compare_expected
 from anisora.reward.character.kalman_box_filter import (
     BoxState,
     KalmanBoxFilter,

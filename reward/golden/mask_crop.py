@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from anisora.harness.parity import Comparison, compare_exact
+from anisora.harness.parity import Comparison, compare_exact, compare_expected
 from anisora.harness.weights import load_state_dict
-from anisora.metrics.golden.actionclip_motion import compare_expected
 from anisora.reward.character.mask_crop import CharacterCrops, character_crops, embedder_input
 
 __all__ = ["handle"]

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from anisora.harness.errors import DataError
-from anisora.harness.parity import Comparison, compare_exact
+from anisora.harness.parity import Comparison, compare_exact, compare_expected
 from anisora.harness.weights import load_state_dict
-from anisora.metrics.golden.actionclip_motion import compare_expected
 from anisora.reward.character.samurai_selection import (
     SamuraiSelector,
     SamuraiSettings,

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from anisora.harness.parity import Comparison, compare_exact
+from anisora.harness.parity import Comparison, compare_exact, compare_expected
 from anisora.harness.weights import load_state_dict
-from anisora.metrics.golden.actionclip_motion import compare_expected
 from anisora.reward.networks.consistency_regressor import (
     UNUSED_KEYS,
     ConsistencyRegressor,

@@ -24,6 +24,16 @@ OTHER_TARGETS = (
     "c08a_kalman_box_filter",
     "c08b_samurai_selection",
     "c10_laion_aesthetic_mlp",
+    "c11_prompt_grammar",
+    "gen_flowmatch_schedule",
+    "gen_frame_ids",
+    "gen_latent_size",
+    "gen_oss_search",
+    "gen_oss_sigmas",
+    "gen_spatial_masks",
+    "gen_unipc_schedule",
+    "gen_v1_schedule",
+    "gen_v1_slots",
 )
 HARMLESS = Mistake(
     name="another order of a sum",

@@ -9,7 +9,15 @@ from click.testing import CliRunner
 
 from anisora.harness import parity
 from anisora.harness.errors import ConfigError, DataError
-from anisora.harness.parity import Comparison, compare_close, compare_exact, main, run_cases, walk
+from anisora.harness.parity import (
+    Comparison,
+    compare_close,
+    compare_exact,
+    compare_expected,
+    main,
+    run_cases,
+    walk,
+)
 from anisora.harness.registry import Registry
 
 
@@ -161,3 +169,34 @@ def test_exact_comparison_allows_nothing(ours: object, reference: object, passes
     assert comparison.passed is passes
     assert comparison.tolerance == 0.0
     assert (comparison.error == 0.0) is passes
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "passed"),
+    [
+        (0.02, True),
+        (0.005, False),
+        ({"a": 0.02}, True),
+        ({"a_atol": 0.02}, True),
+        ({"a_rtol": 0.02}, True),
+        ({"a_rtol": 0.001}, False),
+        ({"a": "exact"}, False),
+        ({"default_atol": 0.02}, True),
+        ({"b": 1.0}, False),
+        ({"atol": 0.02}, True),
+        ({"atol": 0.02, "a_atol": 0.005}, False),
+        ({"atol": 0.02, "a_rtol": 0.001}, False),
+        ({"rtol": 0.02}, True),
+        ({"atol": 0.005, "rtol": 0.006}, True),
+        ({"atol": 0.02, "exact": True}, True),
+    ],
+)
+def test_tolerances_are_read_in_every_form(tolerance: Any, passed: bool) -> None:
+    (comparison,) = compare_expected({"a": [1.0, 1.01]}, {"a": [1.0, 1.0]}, tolerance)
+    assert comparison.passed is passed
+
+
+def test_whole_numbers_and_texts_have_no_tolerance() -> None:
+    expected = {"count": 3, "names": ["a", "b"]}
+    assert [each.passed for each in compare_expected({"count": 3, "names": ["a", "b"]}, expected, 9.0)] == [True, True]
+    assert [each.passed for each in compare_expected({"count": 4, "names": ["b", "a"]}, expected, 9.0)] == [False] * 2
