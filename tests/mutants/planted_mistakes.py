@@ -1586,7 +1586,7 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
             '"v3.2": LineGrammar(positions="optional")',
         ),
         (
-            "the sentence is not appended where it is there",
+            "the sentence is not appended",
             "preprocessing",
             _GRAMMAR,
             "    return Line(prompt=prompt, sent=prompt + grammar.appended, images=images, positions=positions)",
