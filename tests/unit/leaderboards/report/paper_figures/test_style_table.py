@@ -69,9 +69,9 @@ def test_markdown_has_a_line_for_each_style_and_system() -> None:
 
 def test_latex_has_headings_that_span_and_rules_between_styles() -> None:
     text = write_latex(style_table())
-    assert text.count(r"\multicolumn{4}{l}{\emph{") == 2
+    assert text.count(r"\multicolumn{4}{@{}l@{}}{\emph{") == 2
     assert text.count(r"\midrule") == 2
-    assert r"\begin{tabular}{lrrr}" in text
+    assert r"\begin{tabular}{@{}lrrr@{}}" in text
     assert r"System & Sharp $\uparrow$ & Flicker $\downarrow$ & Flow $\rightarrow$ \\" in text
     assert text.count("&") == 3 * (1 + 8)
 
