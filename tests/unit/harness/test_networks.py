@@ -71,8 +71,8 @@ def test_features_of_another_kind_of_device_are_not_taken_for_these(monkeypatch:
     monkeypatch.setenv("ANISORA_DEVICE", "cpu")
     with FeatureStore(pool=DecoderPool()) as store:
         request = {name: FeatureRequest(extractor=name) for name in ("dino_vitb16", "frame_statistics")}
-        on_cpu = {name: store._key(make_item(), each) for name, each in request.items()}
+        on_cpu = {name: store._key(make_item(), each, None) for name, each in request.items()}
         monkeypatch.setattr("anisora.harness.features.compute_device", lambda: Device("cuda", 0))
-        on_cuda = {name: store._key(make_item(), each) for name, each in request.items()}
+        on_cuda = {name: store._key(make_item(), each, None) for name, each in request.items()}
     assert on_cpu["dino_vitb16"] != on_cuda["dino_vitb16"]
     assert on_cpu["frame_statistics"] == on_cuda["frame_statistics"]  # runs nowhere else

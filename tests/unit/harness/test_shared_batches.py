@@ -80,7 +80,7 @@ def test_batches_that_are_not_full_are_put_together_and_each_caller_gets_its_own
 def test_what_does_not_fit_waits_for_the_next_call() -> None:
     extractor = Levels()
     assert answers(extractor, [windows(1, 2, 3), windows(4, 5), windows(6)]) == [[1, 2, 3], [4, 5], [6]]
-    assert sorted(extractor.calls) == [2, 4, 4]
+    assert sorted(extractor.calls) in ([2, 4, 4], [3, 3, 4])  # the single one goes with whoever is called first
 
 
 @pytest.mark.parametrize(
