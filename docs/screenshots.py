@@ -22,6 +22,7 @@ from PIL import Image
 from anisora.leaderboards.demo import SUITE
 from anisora.leaderboards.demo_report import published_section
 from anisora.leaderboards.report.data import gather
+from anisora.leaderboards.report.paper.figures import figures_of_paper
 from anisora.leaderboards.report.paper.write import write_paper
 from anisora.leaderboards.report.paper_figures.figure_file import save_drawing
 from anisora.leaderboards.report.paper_figures.save import paper_figures
@@ -99,9 +100,9 @@ def report_in(language: str, runs: Path, out: Path) -> Path:
 
 def pages_of_paper(language: str, runs: Path, out: Path) -> bytes:
     """Compile the demo's paper and return its first pages, side by side, as PNG."""
-    paper = write_paper(
-        gather(Leaderboard.open(runs / "leaderboard.duckdb"), SUITE, language=language), out, language=language
-    )
+    data = gather(Leaderboard.open(runs / "leaderboard.duckdb"), SUITE, language=language)
+    figures = figures_of_paper(data, out, language=language, workers=2, told=sys.stderr.write)
+    paper = write_paper(data, out, language=language, figures=figures)
     engine = [ENGINES[language], "-halt-on-error", "-no-shell-escape", "-interaction=batchmode", paper.name]
     pager = [PAGER, "-png", "-r", str(_DOTS), "-l", str(_PAGES), paper.with_suffix(".pdf").name, "page"]
     for command in (engine, engine, pager):  # the second run knows the references

@@ -231,8 +231,7 @@ def _named(side: Side, own: str) -> Side:
     record, rows = side
     track = record.spec.track or ""
     spec = record.spec.model_copy(update={"track": None, "model": _row_name(record.spec.model, track, own)})
-    said = {"track": track, **{key: value for key, value in record.protocol.fields.items() if key == "track"}}
-    fields = {**record.protocol.fields, **said, "items": _ids(rows)}
+    fields = {"track": track, **record.protocol.fields, "items": _ids(rows)}
     protocol = Protocol(fields=fields, metrics=record.protocol.metrics)
     return record.model_copy(update={"spec": spec, "protocol": protocol}), rows
 

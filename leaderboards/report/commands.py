@@ -1,5 +1,6 @@
 """The command ``report``."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,12 +10,8 @@ from anisora.harness.commands.groups import Command
 from anisora.harness.commands.options import option, split_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from anisora.leaderboards.cell_text import Intervals
     from anisora.leaderboards.published.tables import PublishedTable
-    from anisora.leaderboards.report.data import ReportData
-    from anisora.leaderboards.report.paper.document import PaperFigure
 
 __all__ = ["report"]
 
@@ -100,6 +97,7 @@ def report(
     from anisora.harness.progress import progress
     from anisora.leaderboards.commands import columns_of_suite, open_leaderboard
     from anisora.leaderboards.report.data import gather
+    from anisora.leaderboards.report.paper.figures import figures_of_paper
     from anisora.leaderboards.report.paper.write import write_paper
     from anisora.leaderboards.report.write import pictures_of, write_report
     from anisora.leaderboards.tracking import attach_file
@@ -120,7 +118,9 @@ def report(
     if style == "paper":
         clips = len(data.table.rows) * len(data.choices)
         with progress("draw", clips, shown=not quiet) as advance:
-            figures = _paper_figures(data, out, lang, workers, advance)
+            figures = figures_of_paper(
+                data, out, language=lang, workers=workers, advance=advance, told=partial(click.echo, err=True)
+            )
         paper = write_paper(
             data, out, language=lang, intervals=intervals or "half-width", published=reported, figures=figures
         )
@@ -149,32 +149,3 @@ def _reported(suite: str, style: str, intervals: str | None, *, published: bool)
     if style == "page" and given:
         raise ConfigError(f"`{given}` goes with --style paper, and `--style` got 'page'; leave one of them out.")
     return published_table(suite.partition("@")[0]) if published else None
-
-
-def _paper_figures(
-    data: "ReportData", out: Path, language: str, workers: int, advance: "Callable[[], None]"
-) -> "list[PaperFigure]":
-    """Draw the figures of a paper and return those that are pictures, with their captions.
-
-    Without a font for the language there are none, which is told: what TeX sets, it sets with its own.
-    """
-    from anisora.harness.errors import ConfigError
-    from anisora.leaderboards.report.figure_style import figure_style
-    from anisora.leaderboards.report.paper.document import PaperFigure
-    from anisora.leaderboards.report.paper_figures.save import paper_figures, write_figures
-    from anisora.leaderboards.report.paper_figures.style_table import StyleTable
-
-    try:
-        with figure_style(language):
-            pass
-    except ConfigError as error:
-        click.echo(f"The figures are left out: {error}", err=True)
-        return []
-    folder = out / "figures"
-    made = paper_figures(data, language=language, workers=workers, advance=advance)
-    write_figures(folder, made, language=language)
-    return [
-        PaperFigure(path=folder / f"{name}.pdf", caption=drawing.title)
-        for name, drawing in made.drawings
-        if not isinstance(drawing, StyleTable)
-    ]

@@ -20,6 +20,7 @@ __all__ = [
     "QUIET",
     "TEXT_WIDTH",
     "TRUTH",
+    "check_fonts",
     "drawable",
     "figure_style",
     "fitting_size",
@@ -80,6 +81,16 @@ def figure_style(language: str = "en") -> Iterator[None]:
     with mpl.rc_context():
         mpl.rcParams.update({**_SETTINGS, "font.family": [_FONT, *([_chinese_font()] if language == "zh" else [])]})
         yield
+
+
+def check_fonts(language: str) -> None:
+    """Refuse a language whose letters no font of this machine has, before anything is read or drawn.
+
+    Raises:
+        ConfigError: There is no such font.
+    """
+    if language == "zh":
+        _chinese_font()
 
 
 def _chinese_font() -> str:

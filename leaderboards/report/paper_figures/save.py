@@ -8,7 +8,7 @@ from typing import Final
 from anisora.harness.errors import ConfigError, DataError
 from anisora.harness.runfolder import write_atomically
 from anisora.leaderboards.report.data import ReportData
-from anisora.leaderboards.report.figure_style import figure_style
+from anisora.leaderboards.report.figure_style import check_fonts
 from anisora.leaderboards.report.paper_figures import (
     critical_difference,
     filmstrip,
@@ -108,8 +108,7 @@ def save_paper_figures(
         DataError: The folder cannot be written.
         UnknownNameError: A metric is not in the table.
     """
-    with figure_style(language):
-        pass  # a font that lacks is told before any clip is read
+    check_fonts(language)
     made = paper_figures(
         data, language=language, trade_off=trade_off, by_label=by_label, workers=workers, advance=advance
     )
