@@ -20,7 +20,7 @@ _WRITES: Final = ("before_write", "after_write", "after_flush", "after_rename")
 FAILPOINTS: Final[tuple[str, ...]] = (
     *(
         f"{name}.{stage}"
-        for name in ("spec", "clips", "scores", "errors", "record", "clip", "preview", "cache")
+        for name in ("spec", "clips", "scores", "errors", "record", "clip", "preview", "details", "cache")
         for stage in _WRITES
     ),
     *(

@@ -17,6 +17,7 @@ from anisora.harness.types import (
     Condition,
     Frames,
     FrameSampling,
+    Generated,
     Generation,
     Sample,
     Score,
@@ -276,10 +277,8 @@ class Generator(Protocol):
         """Who it is."""
         ...
 
-    def generate(
-        self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader
-    ) -> tuple[Frames, float]:
-        """Return (T, H, W, 3) uint8 RGB frames and their frame rate."""
+    def generate(self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader) -> Generated:
+        """Return frames, their frame rate, and how they were made."""
         ...
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "FrameArray",
     "FrameSampling",
     "Frames",
+    "Generated",
     "Generation",
     "Image",
     "Sample",
@@ -168,6 +169,17 @@ class Generation:
     clip: VideoSource
     model: str
     seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a model adapter returns for a sample; the runner writes the files."""
+
+    frames: Frames
+    """(T, H, W, 3) uint8 RGB."""
+    fps: float
+    details: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    """How it was made, as plain JSON: the prompt that was sent, resolved settings, memory. Kept beside the clip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 from anisora.harness.degrade import DAMAGE_INFO, DAMAGE_VERSION, degrade, severity_of
 from anisora.harness.errors import DataError, UnknownNameError
 from anisora.harness.protocols import GenerationSettings, GeneratorInfo, VideoReader
-from anisora.harness.types import Frames, Image, Sample
+from anisora.harness.types import Frames, Generated, Image, Sample
 
 __all__ = ["Damage", "damage_info"]
 
@@ -87,10 +87,8 @@ class Damage:
             )
         return None
 
-    def generate(
-        self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader
-    ) -> tuple[Frames, float]:
-        """Return the damaged clip of a sample and its frame rate.
+    def generate(self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader) -> Generated:
+        """Return the damaged clip of a sample.
 
         Raises:
             DataError: The sample has neither a ground truth nor what else would do.
@@ -105,7 +103,7 @@ class Damage:
             frames, fps = _held_image(sample, settings, reader)
         # The sample's id takes part, so that two items do not shake or flicker alike.
         mixed = zlib.crc32(f"{seed}/{sample.id}".encode())
-        return degrade(self._damage, frames, severity=self._severity, seed=mixed), fps
+        return Generated(degrade(self._damage, frames, severity=self._severity, seed=mixed), fps)
 
 
 def _first_image(sample: Sample) -> Image | None:

@@ -10,7 +10,7 @@ from anisora.harness.drawing.look import OUTFITS
 from anisora.harness.errors import ConfigError, DataError
 from anisora.harness.protocols import GenerationSettings, GeneratorInfo, VideoReader
 from anisora.harness.render import RENDER_VERSION, Scene, render
-from anisora.harness.types import Frames, Sample
+from anisora.harness.types import Frames, Generated, Sample
 from anisora.models.damage import damage_info
 
 __all__ = ["OutfitSwap", "first_swapped"]
@@ -62,10 +62,8 @@ class OutfitSwap:
         scene = _scene_of(sample)
         return scene if isinstance(scene, str) else None
 
-    def generate(
-        self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader
-    ) -> tuple[Frames, float]:
-        """Return the clip with the swap and its frame rate; it is the same for every seed and all settings.
+    def generate(self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader) -> Generated:
+        """Return the clip with the swap; it is the same for every seed and all settings.
 
         Raises:
             DataError: The sample is no scene, or its ground truth is not the clip of that scene.
@@ -81,7 +79,7 @@ class OutfitSwap:
             _check_same(sample.id, read, scene, begin)
             kept, fps = read[:begin], stream.fps
         other = replace(scene, outfit=(scene.outfit + 1) % len(OUTFITS))
-        return np.concatenate([kept, render(other, range(begin, scene.num_frames))]), fps
+        return Generated(np.concatenate([kept, render(other, range(begin, scene.num_frames))]), fps)
 
 
 def _scene_of(sample: Sample) -> Scene | str:

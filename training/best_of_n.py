@@ -83,9 +83,9 @@ def best_of_n(
     seeds = range(first_seed, first_seed + n)
 
     def judged(sample: Sample, seed: int) -> tuple[float, str]:
-        frames, fps = generator.generate(sample, seed=seed, settings=settings, reader=reader)
-        video = np.ascontiguousarray(frames.transpose(0, 3, 1, 2))[np.newaxis]  # (1, T, 3, H, W)
-        batch = reward(video, [sample.prompt or ""], [sample.condition], fps=fps)
+        made = generator.generate(sample, seed=seed, settings=settings, reader=reader)
+        video = np.ascontiguousarray(made.frames.transpose(0, 3, 1, 2))[np.newaxis]  # (1, T, 3, H, W)
+        batch = reward(video, [sample.prompt or ""], [sample.condition], fps=made.fps)
         notes = "; ".join(score.note for row in batch.scores for score in row.values() if score.note)
         return float(batch.total[0]), notes or f"the reward of seed {seed} is not a number"
 

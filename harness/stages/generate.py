@@ -1,7 +1,9 @@
 """Stage one: samples to clips in a run folder. Clips that exist are kept, one failed item never ends a run."""
 
 import errno
+import json
 import logging
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,10 +13,10 @@ from anisora.harness.executors.local import map_unordered
 from anisora.harness.media.decoder import DecoderPool, encoder_suffix
 from anisora.harness.media.encoding import DEFAULT_ENCODER
 from anisora.harness.protocols import GenerationSettings, Generator
-from anisora.harness.runfolder import RunFolder, commit_media, sha256_of_file
+from anisora.harness.runfolder import RunFolder, commit_media, sha256_of_file, write_atomically
 from anisora.harness.types import Clip, Sample
 
-__all__ = ["generate_clips"]
+__all__ = ["details_path", "generate_clips"]
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +24,11 @@ PREVIEW_ENCODER: Final = "h264:crf=18,preset=veryfast"
 _DISK_TROUBLE: Final = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
 
 Key = tuple[str, int]
+
+
+def details_path(clip: Path) -> Path:
+    """Return where it is told how a generated clip was made: a JSON file beside it."""
+    return clip.with_name(f"{clip.stem}.json")
 
 
 def generate_clips(
@@ -42,7 +49,8 @@ def generate_clips(
         samples: Items to generate for.
         seeds: One clip per item and seed.
         model: The adapter.
-        folder: Clips are written to its ``clips`` folder, each with an H.264 preview beside it.
+        folder: Clips are written to its ``clips`` folder, each with an H.264 preview and a JSON file beside
+            it that tells how it was made.
         pool: Encodes, and decodes what the adapter reads.
         settings: Passed to the adapter.
         encoder: How clips are kept; lossless unless asked otherwise.
@@ -95,7 +103,10 @@ def _generate(
     settings: GenerationSettings,
     encoder: str,
 ) -> None:
-    frames, fps = model.generate(sample, seed=seed, settings=settings, reader=pool)
+    begun = time.perf_counter()
+    made = model.generate(sample, seed=seed, settings=settings, reader=pool)
+    frames, fps = made.frames, made.fps
+    told = {"seconds": round(time.perf_counter() - begun, 3), **made.details}
     if frames.ndim != 4 or frames.shape[-1] != 3 or str(frames.dtype) != "uint8" or not len(frames):
         raise MetricError(
             f"Model `{model.info.name}` returned {frames.dtype} of shape {frames.shape}; "
@@ -104,6 +115,8 @@ def _generate(
     # The preview first: a clip that exists is complete, with everything beside it.
     with commit_media(path.with_name(f"{path.stem}.preview.mp4"), "preview") as temporary:
         pool.encode(frames, fps=fps, path=temporary, encoder=PREVIEW_ENCODER)
+    with write_atomically(details_path(path), "details") as file:
+        file.write(json.dumps(told, indent=1, ensure_ascii=False, sort_keys=True).encode())
     with commit_media(path, "clip") as temporary:
         pool.encode(frames, fps=fps, path=temporary, encoder=encoder)
 

@@ -23,7 +23,7 @@ from anisora.harness.protocols import GenerationSettings, GeneratorInfo, VideoRe
 from anisora.harness.record import RunRecord
 from anisora.harness.registry import registry
 from anisora.harness.runfolder import RunFolder
-from anisora.harness.types import Frames, Sample
+from anisora.harness.types import Generated, Sample
 from anisora.models.recorded import GroundTruth
 
 METRICS = "temporal_flickering,sharpness"
@@ -451,10 +451,8 @@ class RandomModel:
         untrained=True,
     )
 
-    def generate(
-        self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader
-    ) -> tuple[Frames, float]:
-        return np.random.default_rng(seed).integers(0, 256, (4, 32, 48, 3), np.uint8), 24.0
+    def generate(self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader) -> Generated:
+        return Generated(np.random.default_rng(seed).integers(0, 256, (4, 32, 48, 3), np.uint8), 24.0)
 
 
 @pytest.fixture

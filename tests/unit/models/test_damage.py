@@ -70,14 +70,15 @@ def test_full_severity_is_the_default_and_not_in_the_name() -> None:
 
 def test_a_damage_returns_the_degraded_ground_truth_and_its_frame_rate(pool: DecoderPool, truth: Clip) -> None:
     sample = Sample(id="walk", ground_truth=truth)
-    frames, fps = Damage("damage/freeze", 1.0).generate(sample, seed=0, settings=NO_SETTINGS, reader=pool)
+    made = Damage("damage/freeze", 1.0).generate(sample, seed=0, settings=NO_SETTINGS, reader=pool)
+    frames, fps = made.frames, made.fps
     assert fps == 16.0
     assert np.array_equal(frames, degrade("freeze", FRAMES, severity=1.0))
 
 
 def test_severity_zero_returns_the_ground_truth(pool: DecoderPool, truth: Clip) -> None:
     sample = Sample(id="walk", ground_truth=truth)
-    frames, _ = Damage("damage/noise", 0).generate(sample, seed=0, settings=NO_SETTINGS, reader=pool)
+    frames = Damage("damage/noise", 0).generate(sample, seed=0, settings=NO_SETTINGS, reader=pool).frames
     assert np.array_equal(frames, FRAMES)
 
 
@@ -86,7 +87,7 @@ def test_items_and_seeds_shake_differently_and_repeatably(pool: DecoderPool, tru
 
     def shaken(name: str, seed: int) -> bytes:
         sample = Sample(id=name, ground_truth=truth)
-        return model.generate(sample, seed=seed, settings=NO_SETTINGS, reader=pool)[0].tobytes()
+        return model.generate(sample, seed=seed, settings=NO_SETTINGS, reader=pool).frames.tobytes()
 
     assert shaken("walk", 0) == shaken("walk", 0)
     assert len({shaken("walk", 0), shaken("walk", 1), shaken("run", 0)}) == 3
@@ -96,7 +97,8 @@ def test_items_and_seeds_shake_differently_and_repeatably(pool: DecoderPool, tru
 def test_a_degenerate_clip_can_be_made_from_the_first_image(name: str, pool: DecoderPool, image: Image) -> None:
     sample = Sample(id="walk", condition=Condition(keyframes=((0.0, image),)))
     settings = GenerationSettings(num_frames=5, fps=8.0)
-    frames, fps = Damage(f"damage/{name}").generate(sample, seed=0, settings=settings, reader=pool)
+    made = Damage(f"damage/{name}").generate(sample, seed=0, settings=settings, reader=pool)
+    frames, fps = made.frames, made.fps
     assert (frames.shape, fps) == ((5, 54, 96, 3), 8.0)
     assert np.array_equal(frames[0], FRAMES[0])
     assert (frames == FRAMES[0]).all() == (name == "freeze")

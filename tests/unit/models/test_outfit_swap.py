@@ -44,7 +44,8 @@ def scene_sample(truth: Clip | None = None, **changes: Any) -> Sample:
 
 
 def generate(sample: Sample, pool: DecoderPool, severity: float = 1.0, seed: int = 0) -> tuple[Frames, float]:
-    return OutfitSwap(severity=severity).generate(sample, seed=seed, settings=NO_SETTINGS, reader=pool)
+    made = OutfitSwap(severity=severity).generate(sample, seed=seed, settings=NO_SETTINGS, reader=pool)
+    return made.frames, made.fps
 
 
 @pytest.mark.parametrize(("severity", "swapped"), [(1.0, 4), (0.5, 2), (0.25, 1), (0.0, 0)])

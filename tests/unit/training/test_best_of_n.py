@@ -8,7 +8,7 @@ import pytest
 from anisora.harness.errors import ConfigError, VideoUnreadable
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.protocols import GenerationSettings, GeneratorInfo, VideoReader
-from anisora.harness.types import Frames, Sample
+from anisora.harness.types import Generated, Sample
 from anisora.reward.metric_reward import MetricReward
 from anisora.training.best_of_n import best_of_n, write_preference_pairs
 
@@ -28,15 +28,13 @@ class Blinker:
         summary="blinks",
     )
 
-    def generate(
-        self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader
-    ) -> tuple[Frames, float]:
+    def generate(self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader) -> Generated:
         if sample.id == "broken" or seed not in FLICKER:
             raise VideoUnreadable(sample.id, "damaged", f"seed {seed} cannot be drawn")
         length = 1 if sample.id == "still" else settings.num_frames or 4
         frames = np.full((length, 16, 24, 3), 100, np.uint8)
         frames[1::2] += FLICKER[seed]
-        return frames, 24.0
+        return Generated(frames, 24.0)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.protocols import GenerationSettings, GeneratorInfo, VideoReader
 from anisora.harness.runfolder import RunFolder, sha256_of_file
 from anisora.harness.stages.generate import generate_clips
-from anisora.harness.types import Clip, Frames, Sample
+from anisora.harness.types import Clip, Frames, Generated, Sample
 
 SAMPLES = [make_sample(name) for name in "abc"]
 
@@ -28,13 +29,12 @@ class Painter:
         self._on_b = on_b
         self.calls: list[tuple[str, int]] = []
 
-    def generate(
-        self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader
-    ) -> tuple[Frames, float]:
+    def generate(self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader) -> Generated:
         self.calls.append((sample.id, seed))
         if sample.id == "b" and self._on_b is not None:
-            return self._on_b(), 24.0
-        return np.full((settings.num_frames or 3, 16, 16, 3), 10 * seed + ord(sample.id), np.uint8), 24.0
+            return Generated(self._on_b(), 24.0)
+        shape = (settings.num_frames or 3, 16, 16, 3)
+        return Generated(np.full(shape, 10 * seed + ord(sample.id), np.uint8), 24.0, {"prompt": sample.id})
 
 
 def raising(error: Exception) -> Callable[[], Frames]:
@@ -83,6 +83,9 @@ def test_clips_are_lossless_with_a_preview_beside(generate: Generate, pool: Deco
     assert (stream.codec, stream.fps, frames.shape) == ("ffv1", 24.0, (5, 16, 16, 3))
     assert np.all(frames == ord("b"))
     assert (tmp_path / "clips" / "b-0.preview.mp4").is_file()
+    told = json.loads((tmp_path / "clips" / "b-0.json").read_text())
+    assert told.pop("seconds") >= 0
+    assert told == {"prompt": "b"}
 
 
 def test_there_is_one_clip_an_item_and_seed_whatever_the_workers(generate: Generate) -> None:
@@ -142,10 +145,10 @@ def test_a_run_with_an_item_that_could_not_be_made_is_partial(
     class Fails(Painter):
         def generate(
             self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader
-        ) -> tuple[Frames, float]:
+        ) -> Generated:
             if sample.id == "item01":
                 raise RuntimeError("out of memory")
-            return np.full((3, 32, 48, 3), 90, np.uint8), 24.0
+            return Generated(np.full((3, 32, 48, 3), 90, np.uint8), 24.0)
 
     suite = build_suite(tmp_path / "suite", items=3, num_frames=3, width=48, height=32)
     monkeypatch.chdir(tmp_path)

@@ -13,7 +13,7 @@ from anisora.harness.protocols import GenerationSettings, GeneratorInfo, VideoRe
 from anisora.harness.record import RunSpec
 from anisora.harness.stages.job import Job, custom_jobs, job_of
 from anisora.harness.suite import Column, Suite, load_suite
-from anisora.harness.types import Clip, Condition, Frames, Sample
+from anisora.harness.types import Clip, Condition, Generated, Sample
 from anisora.models.damage import Damage
 
 SPEC = RunSpec(
@@ -130,11 +130,9 @@ class Picky:
             return f"cannot be made in {settings.steps} steps; expected 4"
         return None if sample.id in self._served else "is too hard; make it easier"
 
-    def generate(
-        self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader
-    ) -> tuple[Frames, float]:
+    def generate(self, sample: Sample, *, seed: int, settings: GenerationSettings, reader: VideoReader) -> Generated:
         """Return a grey clip."""
-        return np.full((2, 16, 16, 3), 9, np.uint8), 8.0
+        return Generated(np.full((2, 16, 16, 3), 9, np.uint8), 8.0)
 
 
 @pytest.fixture
