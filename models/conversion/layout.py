@@ -43,8 +43,16 @@ class CheckpointLayout:
     """Source keys that the target does without only because every number in them is 0."""
     prefix: str = ""
     """Before every key of the source; other prefixes are other networks in one file."""
+    prefix_is_optional: bool = False
+    """Whether files without the prefix are as good."""
     inside: str | None = None
     """Key of a pickled checkpoint that holds the tensors."""
+
+    def bare_key(self, key: str) -> str | None:
+        """Return a key without the prefix; None where it lacks one that it must have."""
+        if not key.startswith(self.prefix) and not self.prefix_is_optional:
+            return None
+        return key.removeprefix(self.prefix)
 
 
 def converted_pieces(
@@ -63,13 +71,14 @@ def converted_pieces(
     """
     import torch
 
-    pieces = layout.pieces(key.removeprefix(layout.prefix)) if key.startswith(layout.prefix) else None
-    if pieces is None:
+    bare = layout.bare_key(key)
+    pieces = None if bare is None else layout.pieces(bare)
+    if bare is None or pieces is None:
         raise ConfigError(
             f"Checkpoint has the key {key!r}, which no file of layout {layout.name!r} has; "
             "name the layout that it was written in, or get the file from its authors."
         )
-    if layout.must_be_zero(key.removeprefix(layout.prefix)) and bool(tensor.any()):
+    if layout.must_be_zero(bare) and bool(tensor.any()):
         raise ConfigError(
             f"Checkpoint has numbers other than 0 in {key!r}, and the network it is converted to has no such tensor; "
             "expected zeros alone. The clips would be others: use the code that it was trained with."
@@ -99,11 +108,17 @@ def convert_state(
         shapes: {key: shape} of the target, all of which must be there.
 
     Raises:
-        ConfigError: A key is unknown, absent or of another shape.
+        ConfigError: A key is unknown, absent, there twice or of another shape.
     """
     converted: dict[str, torch.Tensor] = {}
     for key, tensor in state.items():
-        converted.update(converted_pieces(key, tensor, layout))
+        for target, piece in converted_pieces(key, tensor, layout):
+            if target in converted:
+                raise ConfigError(
+                    f"Checkpoint has two tensors for {target!r}, one is {key!r}; expected one of them; "
+                    "a file may hold each network once, with or without its prefix."
+                )
+            converted[target] = piece
     check_shapes({key: tuple(tensor.shape) for key, tensor in converted.items()}, shapes, layout)
     return converted
 
