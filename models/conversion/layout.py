@@ -42,7 +42,9 @@ class CheckpointLayout:
     must_be_zero: Callable[[str], bool] = lambda _: False
     """Source keys that the target does without only because every number in them is 0."""
     prefix: str = ""
-    """Before every key of the source; other prefixes are other networks in one file."""
+    """Before every key of the source."""
+    beside: tuple[str, ...] = ()
+    """How the keys of other networks in the same file begin; these are left out."""
     inside: str | None = None
     """Key of a pickled checkpoint that holds the tensors."""
 
@@ -50,7 +52,7 @@ class CheckpointLayout:
 def converted_pieces(
     key: str, tensor: "torch.Tensor", layout: CheckpointLayout
 ) -> "Iterator[tuple[str, torch.Tensor]]":
-    """Yield (target key, tensor) for one tensor of a source.
+    """Yield (target key, tensor) for one tensor of a source; nothing for one of another network beside it.
 
     Args:
         key: Its name in the source, with the layout's prefix.
@@ -63,6 +65,8 @@ def converted_pieces(
     """
     import torch
 
+    if key.startswith(layout.beside):
+        return
     pieces = layout.pieces(key.removeprefix(layout.prefix)) if key.startswith(layout.prefix) else None
     if pieces is None:
         raise ConfigError(
