@@ -19,6 +19,8 @@ __all__ = ["SCALING", "build_autoencoder", "decode_latents", "encode_image"]
 
 SCALING: Final = 0.7
 """What a latent is multiplied by for the transformer."""
+_SPATIAL: Final = 8
+"""Pixels on a side of a latent pixel."""
 
 
 def build_autoencoder(arguments: Mapping[str, Any] | None = None) -> "AutoencoderKLCogVideoX":
@@ -59,8 +61,8 @@ def encode_image(
     autoencoder.disable_tiling()
     posterior = autoencoder.encode(image.to(autoencoder.device, autoencoder.dtype).unsqueeze(2)).latent_dist
     mean: torch.Tensor = posterior.mean.float()
-    sampled = mean + posterior.std.float() * step_noise(generator, mean.shape, mean.device)
-    return SCALING * sampled.squeeze(2)
+    sampled: torch.Tensor = mean + posterior.std.float() * step_noise(generator, mean.shape, mean.device)
+    return sampled.squeeze(2) * SCALING
 
 
 def decode_latents(
@@ -77,8 +79,8 @@ def decode_latents(
         (B, 3, 4 * (T - 1) + 1, 8 * h, 8 * w), float32, nominally in -1 to 1, on the VAE's device.
 
     Raises:
-        ConfigError: The number of latents is even: decoded two at a time, each of two would give eight frames, the
-            first too, which stands for one.
+        ConfigError: The number of latents is even: decoded two at a time, each two would give eight frames, the
+            first ones too, though the first latent stands for one frame. Or the tiles of this VAE do not fit together.
     """
     frames = latents.shape[1]
     if frames % 2 == 0:
@@ -91,5 +93,12 @@ def decode_latents(
     else:
         autoencoder.disable_tiling()
     unscaled = (latents / SCALING).transpose(1, 2).to(autoencoder.device, autoencoder.dtype)
-    decoded: torch.Tensor = autoencoder.decode(unscaled).sample
-    return decoded.float()
+    decoded: torch.Tensor = autoencoder.decode(unscaled).sample.float()
+    expected = [_SPATIAL * side for side in latents.shape[3:]]
+    if list(decoded.shape[3:]) != expected:
+        raise ConfigError(
+            f"`tiled` gave frames of {list(decoded.shape[3:])} (height, width); expected {expected}: the overlap of "
+            f"the tiles is no whole number of latent pixels. Decode without tiles, or choose another sample_height "
+            "and sample_width of the VAE; 480 and 720 fit."
+        )
+    return decoded

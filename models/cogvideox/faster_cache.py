@@ -5,6 +5,8 @@ its own with other constants; clips made with either differ from each other and 
 approximation and belongs in the record.
 """
 
+import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -62,8 +64,16 @@ def faster_cache(call: TransformerCall, settings: FasterCacheSettings | None = N
         tensor_format=_TENSOR_FORMAT,
         current_timestep_callback=lambda: call.timestep,
     )
-    call.network.enable_cache(config)
+    log = logging.getLogger("diffusers.hooks.faster_cache")
+    before = log.level
+    log.setLevel(logging.ERROR)  # for every clip, that the method is experimental
     try:
-        yield {"faster_cache": {"tensor_format": _TENSOR_FORMAT, **asdict(chosen)}}
+        call.network.enable_cache(config)
+    finally:
+        log.setLevel(before)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.meshgrid", UserWarning)  # how diffusers calls it
+            yield {"faster_cache": {"tensor_format": _TENSOR_FORMAT, **asdict(chosen)}}
     finally:
         call.network.disable_cache()
