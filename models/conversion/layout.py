@@ -42,9 +42,11 @@ class CheckpointLayout:
     must_be_zero: Callable[[str], bool] = lambda _: False
     """Source keys that the target does without only because every number in them is 0."""
     prefix: str = ""
-    """Before every key of the source; other prefixes are other networks in one file."""
+    """Before every key of the source."""
     prefix_is_optional: bool = False
     """Whether files without the prefix are as good."""
+    beside: tuple[str, ...] = ()
+    """How the keys of other networks in the same file begin; these are left out."""
     inside: str | None = None
     """Key of a pickled checkpoint that holds the tensors."""
 
@@ -58,7 +60,7 @@ class CheckpointLayout:
 def converted_pieces(
     key: str, tensor: "torch.Tensor", layout: CheckpointLayout
 ) -> "Iterator[tuple[str, torch.Tensor]]":
-    """Yield (target key, tensor) for one tensor of a source.
+    """Yield (target key, tensor) for one tensor of a source; nothing for one of another network beside it.
 
     Args:
         key: Its name in the source, with the layout's prefix.
@@ -71,6 +73,8 @@ def converted_pieces(
     """
     import torch
 
+    if key.startswith(layout.beside):
+        return
     bare = layout.bare_key(key)
     pieces = None if bare is None else layout.pieces(bare)
     if bare is None or pieces is None:
