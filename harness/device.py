@@ -29,6 +29,8 @@ __all__ = [
     "empty_cache",
     "exact_float32",
     "free_memory",
+    "peak_memory",
+    "reset_peak_memory",
     "resolve",
     "resolve_dtype",
     "seed_everything",
@@ -218,9 +220,27 @@ def free_memory(device: Device) -> int | None:
     if device.kind == "cpu":
         known = [size for size in (_free_of_machine(), _free_of_group()) if size is not None]
         return min(known, default=None)
-    torch = _torch()
-    backend = None if torch is None else torch.cuda if device.kind == "cuda" else _npu(torch)
+    backend = _backend(device)
     return None if backend is None else int(backend.mem_get_info(device.index)[0])
+
+
+def reset_peak_memory(device: Device) -> None:
+    """Start counting the most memory that tensors take on a device anew; nothing is counted on the CPU."""
+    if (backend := _backend(device)) is not None:
+        backend.reset_peak_memory_stats(device.index)
+
+
+def peak_memory(device: Device) -> int | None:
+    """Return the most bytes that tensors took on a device since ``reset_peak_memory``; None for the CPU."""
+    backend = _backend(device)
+    return None if backend is None else int(backend.max_memory_allocated(device.index))
+
+
+def _backend(device: Device) -> Any:  # noqa: ANN401 - torch.cuda, torch.npu or None
+    torch = _torch()
+    if torch is None or device.kind == "cpu":
+        return None
+    return torch.cuda if device.kind == "cuda" else _npu(torch)
 
 
 def empty_cache() -> None:

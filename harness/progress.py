@@ -1,10 +1,17 @@
-"""One progress bar for long work, on stderr, and none when stderr is not a terminal."""
+"""What long work says of itself, on stderr: one line before it begins, and one progress bar on a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["progress"]
+import click
+
+__all__ = ["announce", "progress"]
+
+
+def announce(line: str) -> None:
+    """Tell people what is about to be done."""
+    click.echo(line, err=True)
 
 
 @contextmanager

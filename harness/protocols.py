@@ -43,6 +43,7 @@ __all__ = [
     "Metric",
     "MetricInfo",
     "Need",
+    "PreparingGenerator",
     "RecordedGenerator",
     "RewardBatch",
     "RewardInfo",
@@ -255,6 +256,12 @@ class GeneratorInfo:
     untrained: bool = False
     """True for random weights: the run never shares a table with others."""
     commercial_use: bool = True
+    fps: float | None = None
+    """Frame rate of its clips; None for that of whatever it is given."""
+    protocol: tuple[tuple[str, str], ...] = ()
+    """(field, value) that must be equal for two runs to share a table: what it does to prompts, and approximations."""
+    weights: tuple[tuple[str, str], ...] = ()
+    """(file or entry, digest) of what it is made of, where that is known before it is loaded."""
 
 
 class VideoReader(Protocol):
@@ -290,6 +297,20 @@ class SelectiveGenerator(Generator, Protocol):
         """Return why no clip can be made for an item with these settings, or None where one can.
 
         The reason follows the item's name in a message and has no full stop: ``has no ground truth; add it ...``.
+        """
+        ...
+
+
+@runtime_checkable
+class PreparingGenerator(Generator, Protocol):
+    """A model that can tell what a run of it takes before anything is loaded or written."""
+
+    def prepare(self, *, settings: GenerationSettings) -> str:
+        """Check weights and memory, and return one line for people that says what will be taken.
+
+        Raises:
+            WeightsMissing: Files are absent; all of them are named.
+            ConfigError: It cannot fit, or the settings are none of the model's.
         """
         ...
 

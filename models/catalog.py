@@ -5,9 +5,15 @@ from typing import Final
 __all__ = ["CATALOG"]
 
 _DAMAGE: Final = "anisora.models.damage:Damage"
+_WAN: Final = "anisora.models.wan.adapter:WanGenerator"
 
 CATALOG: Final[dict[str, dict[str, str]]] = {
     "models": {
+        "anisora-anymask": _WAN,
+        "anisora-v2": _WAN,
+        "anisora-v3": _WAN,
+        "anisora-v3.1": _WAN,
+        "anisora-v3.2": _WAN,
         "damage/blur": _DAMAGE,
         "damage/colour-drift": _DAMAGE,
         "damage/cross-fade": _DAMAGE,
@@ -25,6 +31,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "damage/subtitle": _DAMAGE,
         "ground-truth": "anisora.models.recorded:GroundTruth",
         "recorded": "anisora.models.recorded:Recorded",
+        "wan-2.1": _WAN,
     },
     "parity": {
         "c11_prompt_grammar": "anisora.models.golden.prompt_grammar:handle",

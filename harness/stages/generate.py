@@ -16,7 +16,7 @@ from anisora.harness.protocols import GenerationSettings, Generator
 from anisora.harness.runfolder import RunFolder, commit_media, sha256_of_file, write_atomically
 from anisora.harness.types import Clip, Sample
 
-__all__ = ["details_path", "generate_clips"]
+__all__ = ["clip_path", "details_path", "generate_clips"]
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +24,11 @@ PREVIEW_ENCODER: Final = "h264:crf=18,preset=veryfast"
 _DISK_TROUBLE: Final = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
 
 Key = tuple[str, int]
+
+
+def clip_path(folder: RunFolder, sample: Sample, seed: int, encoder: str) -> Path:
+    """Return where the generated clip of an item and seed lies; one that is there is complete."""
+    return folder.media / f"{sample.id}-{seed}{encoder_suffix(encoder)}"
 
 
 def details_path(clip: Path) -> Path:
@@ -63,11 +68,9 @@ def generate_clips(
     Raises:
         OSError: The disk is full or read-only; clips made so far stay.
     """
-    suffix = encoder_suffix(encoder)
-
     def work(job: tuple[Sample, int]) -> tuple[Key, Clip | dict[str, str]]:
         sample, seed = job
-        path = folder.media / f"{sample.id}-{seed}{suffix}"
+        path = clip_path(folder, sample, seed, encoder)
         try:
             if not path.is_file():
                 _generate(sample, seed, model, path, pool, settings, encoder)

@@ -128,6 +128,7 @@ class Job:
             "reward_mode": "+".join(sorted(modes)) or None,
             "encoder": "+".join(sorted(encoders)),
             "decode": spec.decode,
+            **dict(self.info.protocol if self.info else ()),
         }
 
 

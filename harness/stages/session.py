@@ -18,14 +18,14 @@ from anisora.harness.device import describe
 from anisora.harness.errors import RecordError
 from anisora.harness.features import FeatureStore
 from anisora.harness.media.decoder import DecodeLimits, DecodeOptions, DecoderPool
-from anisora.harness.progress import progress
-from anisora.harness.protocols import RunLogger
+from anisora.harness.progress import announce, progress
+from anisora.harness.protocols import PreparingGenerator, RunLogger
 from anisora.harness.record import Counters, Protocol, RunRecord
 from anisora.harness.registry import registry
 from anisora.harness.revision import git_revision
 from anisora.harness.runfolder import ClipRow, RunFolder, ScoreRow, sha256_of_file
 from anisora.harness.stages.aggregate import AGGREGATION, aggregate
-from anisora.harness.stages.generate import generate_clips
+from anisora.harness.stages.generate import clip_path, generate_clips
 from anisora.harness.stages.job import Job, Key
 from anisora.harness.stages.plan import Plan, plan_metrics
 from anisora.harness.stages.score import Scored, score_clips
@@ -74,10 +74,26 @@ def preview(job: Job, options: RunOptions) -> str:
     to_generate = len(job.to_generate) * len(job.spec.seeds)
     clips = f"{len(job.clips)} clips" if job.generator is None else f"{to_generate} clips to generate"
     left_out = f"; left out: {', '.join(plan.excluded)}" if plan.excluded else ""
+    needs = f"\n{told}" if (told := _prepared(job, folder)) else ""
     return (
         f"{job.spec.model} on {job.spec.suite}: {len(job.samples)} items, {clips}, {len(job.missing)} missing; "
-        f"metrics {', '.join(plan.metrics)}{left_out}; run {folder.path} ({state})"
+        f"metrics {', '.join(plan.metrics)}{left_out}; run {folder.path} ({state}){needs}"
     )
+
+
+def _prepared(job: Job, folder: RunFolder) -> str:
+    """Let a model check its weights and the memory, if there is a clip to make, and return what it says of them.
+
+    Raises:
+        WeightsMissing: Files are absent.
+        ConfigError: It cannot fit.
+    """
+    if not isinstance(job.generator, PreparingGenerator):
+        return ""
+    paths = (
+        clip_path(folder, sample, seed, job.spec.encoder) for sample in job.to_generate for seed in job.spec.seeds
+    )
+    return "" if all(path.is_file() for path in paths) else job.generator.prepare(settings=job.settings)
 
 
 def execute(job: Job, options: RunOptions, *, folder: RunFolder | None = None) -> RunRecord:
@@ -93,6 +109,10 @@ def execute(job: Job, options: RunOptions, *, folder: RunFolder | None = None) -
         merged = sorted({*job.spec.metrics, *(result.metric for result in earlier.results)})
         job = _replace_metrics(job, merged)
     plan = plan_metrics(job.spec.metrics, job.samples, leave_out=job.is_custom, commercial_only=options.commercial_ok)
+    if told := _prepared(job, target):
+        _log.info("%s", told)
+        if options.show_progress:
+            announce(told)
     decode = DecodeOptions(colour=job.spec.decode, backend=job.spec.decoder, limits=options.limits)
     loggers = [] if options.generate_only else _loggers(options)
     # Two decoders per worker: a clip and its ground truth are read in step. None is started yet, but a library that is
@@ -298,7 +318,7 @@ class _Session:
                 "dtype": job.spec.dtype,
                 "decoder": job.spec.decoder,
             },
-            weights=dict(self.plan.weights),
+            weights={**dict(job.info.weights if job.info else ()), **self.plan.weights},
             untrained=untrained,
             reference=job.reference,
             items=len(job.samples),
