@@ -3,7 +3,7 @@
 Objects of classes other than tensors are placeholders (``stored_checkpoint``) and left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +51,13 @@ class CheckpointTensors:
         return np.ascontiguousarray(as_strided(flat[tensor.offset :], tensor.shape, strides)).reshape(-1).view(np.uint8)
 
 
-def open_checkpoint(path: Path, *, inside: str | None = None) -> CheckpointTensors:
+def open_checkpoint(path: Path, *, inside: str | None = None, perhaps_inside: Sequence[str] = ()) -> CheckpointTensors:
     """Find the tensors of a checkpoint.
 
     Args:
         path: A file of ``torch.save``: a dictionary of tensors, or with one inside, or a module.
         inside: Key under which the checkpoint keeps the tensors or the module.
+        perhaps_inside: Where ``inside`` is None, keys of which the first that holds tensors is taken, else the top.
 
     Raises:
         WeightsMissing: The checkpoint is absent or damaged.
@@ -66,6 +67,9 @@ def open_checkpoint(path: Path, *, inside: str | None = None) -> CheckpointTenso
         raise WeightsMissing(f"Weights `{path}` do not exist; name a file, or fetch it again.")
     with problems_of(path):
         checkpoint = read_checkpoint(path)
+        if inside is None:
+            top = _items(checkpoint.content)
+            inside = next((key for key in perhaps_inside if _tensors_in(top.get(key))), None)
         tensors, left_out = _tensors_of(path, checkpoint.content, inside)
         total = sum(tensor.bytes for tensor in tensors.values())
         if total > _MOST_SHARED * path.stat().st_size:

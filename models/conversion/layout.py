@@ -42,15 +42,25 @@ class CheckpointLayout:
     must_be_zero: Callable[[str], bool] = lambda _: False
     """Source keys that the target does without only because every number in them is 0."""
     prefix: str = ""
-    """Before every key of the source; other prefixes are other networks in one file."""
+    """Before every key of the source."""
+    prefix_is_optional: bool = False
+    """Whether files without the prefix are as good."""
+    beside: tuple[str, ...] = ()
+    """How the keys of other networks in the same file begin; these are left out."""
     inside: str | None = None
     """Key of a pickled checkpoint that holds the tensors."""
+
+    def bare_key(self, key: str) -> str | None:
+        """Return a key without the prefix; None where it lacks one that it must have."""
+        if not key.startswith(self.prefix) and not self.prefix_is_optional:
+            return None
+        return key.removeprefix(self.prefix)
 
 
 def converted_pieces(
     key: str, tensor: "torch.Tensor", layout: CheckpointLayout
 ) -> "Iterator[tuple[str, torch.Tensor]]":
-    """Yield (target key, tensor) for one tensor of a source.
+    """Yield (target key, tensor) for one tensor of a source; nothing for one of another network beside it.
 
     Args:
         key: Its name in the source, with the layout's prefix.
@@ -63,13 +73,16 @@ def converted_pieces(
     """
     import torch
 
-    pieces = layout.pieces(key.removeprefix(layout.prefix)) if key.startswith(layout.prefix) else None
-    if pieces is None:
+    if key.startswith(layout.beside):
+        return
+    bare = layout.bare_key(key)
+    pieces = None if bare is None else layout.pieces(bare)
+    if bare is None or pieces is None:
         raise ConfigError(
             f"Checkpoint has the key {key!r}, which no file of layout {layout.name!r} has; "
             "name the layout that it was written in, or get the file from its authors."
         )
-    if layout.must_be_zero(key.removeprefix(layout.prefix)) and bool(tensor.any()):
+    if layout.must_be_zero(bare) and bool(tensor.any()):
         raise ConfigError(
             f"Checkpoint has numbers other than 0 in {key!r}, and the network it is converted to has no such tensor; "
             "expected zeros alone. The clips would be others: use the code that it was trained with."
