@@ -112,11 +112,17 @@ def convert_state(
         shapes: {key: shape} of the target, all of which must be there.
 
     Raises:
-        ConfigError: A key is unknown, absent or of another shape.
+        ConfigError: A key is unknown, absent, there twice or of another shape.
     """
     converted: dict[str, torch.Tensor] = {}
     for key, tensor in state.items():
-        converted.update(converted_pieces(key, tensor, layout))
+        for target, piece in converted_pieces(key, tensor, layout):
+            if target in converted:
+                raise ConfigError(
+                    f"Checkpoint has two tensors for {target!r}, one is {key!r}; expected one of them; "
+                    "a file may hold each network once, with or without its prefix."
+                )
+            converted[target] = piece
     check_shapes({key: tuple(tensor.shape) for key, tensor in converted.items()}, shapes, layout)
     return converted
 

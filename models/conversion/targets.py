@@ -81,7 +81,7 @@ class Target:
         return self.build(_Shapes({key: shape for key, shape in bare.items() if key is not None}), config)
 
     def share_known(self, keys: Mapping[str, object]) -> float:
-        """Return the part of the keys, between 0 and 1, that files of this layout have; other networks' do not count."""
+        """Return the part of the keys, in [0, 1], that files of this layout have; other networks' do not count."""
         own = [self.layout.bare_key(key) for key in keys if not key.startswith(self.layout.beside)]
         known = sum(key is not None and self.layout.pieces(key) is not None for key in own)
         return known / len(own) if own else 0.0
@@ -104,8 +104,8 @@ def _wan_transformer(shapes: _Shapes, config: Config | None) -> Any:  # noqa: AN
     for name, value in told.items():
         if config and name in config and config[name] != value:
             raise ConfigError(
-                f"Configuration has `{name}` {config[name]!r}, and the tensors have {value!r}; expected the file of the "
-                "same network; name it with --config."
+                f"Configuration has `{name}` {config[name]!r}, and the tensors have {value!r}; expected that of the same "
+                "network; name it with --config."
             )
     if config is None:
         if told["dim"] % _WAN_HEAD:
