@@ -26,6 +26,9 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "ground-truth": "anisora.models.recorded:GroundTruth",
         "recorded": "anisora.models.recorded:Recorded",
     },
+    "commands": {
+        "convert": "anisora.models.conversion.command:convert",
+    },
     "parity": {
         "c11_prompt_grammar": "anisora.models.golden.prompt_grammar:handle",
         "gen_condition_tensor": "anisora.models.golden.wan_vae:handle_conditions",

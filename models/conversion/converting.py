@@ -1,13 +1,12 @@
 """From found networks to folders of diffusers: what would be written is known, and checked, before anything is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import anisora
 from anisora.harness.device import Dtype
-from anisora.harness.errors import ConfigError
 from anisora.harness.networks import shapes_of
 from anisora.harness.runfolder import sha256_of_file
 from anisora.models.conversion.finding import FoundNetwork

@@ -104,7 +104,7 @@ def _wan_transformer(shapes: _Shapes, config: Config | None) -> Any:  # noqa: AN
     for name, value in told.items():
         if config and name in config and config[name] != value:
             raise ConfigError(
-                f"Configuration has `{name}` {config[name]!r}, and the tensors have {value!r}; expected that of the same "
+                f"Configuration has `{name}` {config[name]!r}, and the tensors have {value!r}; expected those of one "
                 "network; name it with --config."
             )
     if config is None:
