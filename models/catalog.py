@@ -41,6 +41,8 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "gen_oss_sigmas": "anisora.models.golden.oss_sigmas:handle",
         "gen_spatial_masks": "anisora.models.golden.spatial_masks:handle",
         "gen_unipc_schedule": "anisora.models.golden.unipc_schedule:handle",
+        "gen_v1_loop": "anisora.models.golden.v1_loop:handle",
+        "gen_v1_sat_dit": "anisora.models.golden.v1_transformer:handle",
         "gen_v1_schedule": "anisora.models.golden.v1_schedule:handle",
         "gen_v1_slots": "anisora.models.golden.v1_slots:handle",
         "gen_wan21_dit": "anisora.models.golden.wan_transformer:handle",

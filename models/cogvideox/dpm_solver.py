@@ -8,8 +8,8 @@ and uses the second, so its seeds do not carry over; noise is an argument here.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,7 +18,19 @@ from anisora.models.cogvideox.dynamic_guidance import EXPONENT, SCALE, dynamic_g
 from anisora.models.cogvideox.noise_table import NoiseTable, nearest_entry
 from anisora.models.guidance import guided
 
-__all__ = ["clean_of_velocity", "dpm_states", "dpm_step"]
+__all__ = ["Draws", "clean_of_velocity", "dpm_states", "dpm_step"]
+
+
+class Draws(Protocol):
+    """The noise of each step: a sequence, a tensor or an array, or what draws it when it is asked for."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Any:  # noqa: ANN401 - a tensor or an array
+        """Return that of a step."""
+        ...
 
 
 def clean_of_velocity(state: Any, velocity: Any, level: float) -> Any:  # noqa: ANN401 - a tensor or an array
@@ -79,7 +91,7 @@ def dpm_step(
 def dpm_states(
     velocities: Callable[[Any, int], tuple[Any, Any]],
     noise: Any,  # noqa: ANN401 - a tensor or an array
-    step_noise: Sequence[Any],
+    step_noise: Draws,
     steps: int,
     *,
     table: NoiseTable | None = None,

@@ -1,0 +1,42 @@
+"""What a folder of diffusers says that a network is built with: its ``config.json``."""
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+from anisora.harness.errors import ConfigError
+
+__all__ = ["network_arguments"]
+
+
+def network_arguments(folder: Path, network: type[Any]) -> dict[str, Any]:
+    """Return the keyword arguments of a network's class.
+
+    Args:
+        folder: Of one network, such as ``transformer`` below a folder that diffusers saved.
+        network: The class that is to be built.
+
+    Raises:
+        ConfigError: There is no configuration, it is of another class, or it has an argument that the class does not;
+            diffusers would pass over such an argument, and make another network than was trained.
+    """
+    file = folder / "config.json"
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"`{file}` cannot be read ({error}); expected the configuration of a {network.__name__}. "
+            "Name a folder that diffusers saved."
+        ) from error
+    found = config.get("_class_name") if isinstance(config, dict) else type(config).__name__
+    if found != network.__name__:
+        raise ConfigError(f"`{file}` is of {found!r}; expected {network.__name__!r}. Name the folder of that network.")
+    arguments = {name: value for name, value in config.items() if not name.startswith("_")}
+    unknown = sorted(arguments.keys() - inspect.signature(network.__init__).parameters.keys())
+    if unknown:
+        raise ConfigError(
+            f"`{file}` has {', '.join(unknown)}, which {network.__name__} of this diffusers does not know; expected "
+            "its arguments alone. Install the version of diffusers that is named there, or a newer one."
+        )
+    return arguments
