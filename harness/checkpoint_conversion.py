@@ -1,38 +1,19 @@
 """Writes the tensors of a pickled torch checkpoint as safetensors, without torch and without running anything of it.
 
 ``weights.load_state_dict`` refuses a checkpoint that holds objects of classes other than tensors: training options,
-schedulers, whole modules. Here such objects are placeholders (``stored_checkpoint``), and the numbers of the tensors
+schedulers, whole modules. Here such objects are placeholders (``checkpoint_tensors``), and the numbers of the tensors
 are copied byte by byte.
 """
 
-import hashlib
-import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
-import numpy as np
-from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
-
-from anisora.harness.errors import ConfigError, WeightsMissing
-from anisora.harness.inert_pickle import Foreign, NotInertError
-from anisora.harness.stored_checkpoint import (
-    OtherNumbersError,
-    ProgramError,
-    StoredCheckpoint,
-    StoredTensor,
-    read_checkpoint,
-)
+from anisora.harness.checkpoint_tensors import CheckpointTensors, open_checkpoint, problems_of
+from anisora.harness.errors import ConfigError
+from anisora.harness.safetensors_file import write_tensors
 
 __all__ = ["Converted", "convert_checkpoint"]
-
-_MOST_SHARED: Final = 4
-"""Tensors may share numbers, and then the new file is larger than the old one; more often than this it is a bomb."""
-_MOST_MODULES: Final = 10_000
-_NAMED: Final = 6  # keys spelled out in an error message
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,152 +45,23 @@ def convert_checkpoint(path: Path, out: Path, *, inside: str | None = None) -> C
     """
     if out.suffix != ".safetensors" or out.exists():
         raise ConfigError(f"`{out}` is no name for the new file; expected one that ends in .safetensors and is free.")
-    if not path.is_file():
-        raise WeightsMissing(f"Weights `{path}` do not exist; name a file, or fetch it again.")
-    try:
-        checkpoint = read_checkpoint(path)
-        tensors, left_out = _tensors_of(path, checkpoint.content, inside)
-        total = sum(tensor.bytes for tensor in tensors.values())
-        if total > _MOST_SHARED * path.stat().st_size:
-            raise ConfigError(f"Weights `{path}` would become {total:,} bytes, many times the file; refused as a bomb.")
-        digest = _write(path, checkpoint, tensors, out)
-    except NotInertError as error:
-        raise ConfigError(
-            f"Weights `{path}` ask to call {error.name!r}, which no tensor needs; refused, and nothing was run. "
-            "Get the tensors as .safetensors from their authors."
-        ) from error
-    except ProgramError as error:
-        raise ConfigError(
-            f"Weights `{path}` are a TorchScript program, which is not plain data; refused, and nothing was run. "
-            "Get the tensors as .safetensors from their authors."
-        ) from error
-    except OtherNumbersError as error:
-        raise ConfigError(
-            f"Weights `{path}` hold numbers of the kind {str(error)!r}, which are not converted; get the tensors as "
-            ".safetensors from their authors."
-        ) from error
-    except ValueError as error:
-        text = " ".join(str(error).split())[:160]
-        raise WeightsMissing(
-            f"Weights `{path}` are damaged or no checkpoint ({text}); fetch the file again."
-        ) from error
-    return Converted(len(tensors), out.stat().st_size, digest, left_out)
+    checkpoint = open_checkpoint(path, inside=inside)
+    with problems_of(path):
+        digest = _write(checkpoint, out)
+    return Converted(len(checkpoint.tensors), out.stat().st_size, digest, checkpoint.left_out)
 
 
-def _tensors_of(path: Path, content: object, inside: str | None) -> tuple[dict[str, StoredTensor], tuple[str, ...]]:
-    if inside is not None:
-        top = _items(content)
-        if inside not in top:
-            raise ConfigError(f"Weights `{path}` have no {inside!r} at the top; they hold {_keys(top)}.")
-        content = top[inside]
-    items = _items(content)
-    tensors = {str(key): value for key, value in items.items() if isinstance(value, StoredTensor)}
-    others = [(key, value) for key, value in items.items() if not isinstance(value, StoredTensor)]
-    if not tensors:
-        within = [str(key) for key, value in others if _tensors_in(value)]
-        hint = f"--inside takes {' or '.join(map(repr, within[:_NAMED]))}" if within else f"they hold {_keys(items)}"
-        raise ConfigError(f"Weights `{path}` have no tensors {f'in {inside!r}' if inside else 'at the top'}; {hint}.")
-    if len(tensors) + len(others) < len(items):
-        raise ValueError("two tensors of one name")
-    return tensors, tuple(f"{key} ({_kind(value)})" for key, value in others)
-
-
-def _tensors_in(value: object) -> bool:
-    return any(isinstance(each, StoredTensor) for each in _items(value).values())
-
-
-def _keys(items: Mapping[Any, object]) -> str:
-    keys = [repr(key) for key in items if isinstance(key, str)]
-    return f"{', '.join(keys[:_NAMED])}{', …' if len(keys) > _NAMED else ''}" or "nothing under a name"
-
-
-def _kind(value: object) -> str:
-    return value.name if isinstance(value, Foreign) else type(value).__name__
-
-
-def _items(value: object) -> Mapping[Any, object]:
-    """Return {key: value} of a dictionary or of what stands for one, and the state of what stands for a module."""
-    if isinstance(value, Mapping):
-        return value
-    if not isinstance(value, Foreign):
-        return {}
-    return _module_state(value) if _is_module(value) else value.items
-
-
-def _is_module(value: Foreign) -> bool:
-    return isinstance(value.state, dict) and {"_parameters", "_buffers", "_modules"} <= value.state.keys()
-
-
-def _module_state(module: Foreign) -> dict[str, StoredTensor]:
-    """Return the parameters and persistent buffers of a module under the names of its ``state_dict``."""
-    found: dict[str, StoredTensor] = {}
-    waiting = [("", module)]
-    visited = 0
-    while waiting:
-        prefix, each = waiting.pop()
-        visited += 1
-        if visited > _MOST_MODULES:
-            raise ValueError("modules inside of each other without end")
-        state = each.state if isinstance(each.state, dict) else {}
-        passing = state.get("_non_persistent_buffers_set")
-        left_out = [f"{prefix}{name}" for name in passing.members] if isinstance(passing, Foreign) else []
-        for group in ("_parameters", "_buffers"):
-            for name, value in _items(state.get(group)).items():
-                if isinstance(value, StoredTensor) and not (group == "_buffers" and f"{prefix}{name}" in left_out):
-                    found[f"{prefix}{name}"] = value
-        for name, child in _items(state.get("_modules")).items():
-            if isinstance(child, Foreign):
-                waiting.append((f"{prefix}{name}.", child))
-    return found
-
-
-def _write(path: Path, checkpoint: StoredCheckpoint, tensors: Mapping[str, StoredTensor], out: Path) -> str:
-    """Write a safetensors file, which is a length, a JSON header and the numbers; return its sha256."""
-    # The widest numbers first, as every number then lies at a multiple of its width.
-    ordered = sorted(tensors.items(), key=lambda item: (-item[1].storage.itemsize, item[0]))
-    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    at = 0
-    for name, tensor in ordered:
-        if name in header:
-            raise ValueError(f"a tensor of the name {name!r}")
-        name.encode()
-        header[name] = {"dtype": tensor.storage.dtype, "shape": tensor.shape, "data_offsets": (at, at + tensor.bytes)}
-        at += tensor.bytes
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+def _write(checkpoint: CheckpointTensors, out: Path) -> str:
+    """Write the file and return its sha256."""
+    kinds = {name: (tensor.storage.dtype, tensor.shape) for name, tensor in checkpoint.tensors.items()}
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     out.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
     try:
         with part.open("wb") as file:
-            for piece in (len(text).to_bytes(8, "little"), text):
-                file.write(piece)
-                digest.update(piece)
-            for _, tensor in ordered:
-                numbers = _numbers(path, checkpoint.places, tensor)
-                file.write(numbers.data)
-                digest.update(numbers.data)
+            digest = write_tensors(file, kinds, lambda name: checkpoint.numbers(name).data)
             file.flush()
             os.fsync(file.fileno())
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
-    return digest.hexdigest()
-
-
-def _numbers(path: Path, places: Mapping[str, tuple[int, int]], tensor: StoredTensor) -> NDArray[np.uint8]:
-    """Return the bytes of a tensor's numbers in the order of its axes."""
-    storage = tensor.storage
-    if storage.key not in places:
-        raise ValueError(f"a tensor whose storage {storage.key!r} is not there")
-    place, length = places[storage.key]
-    count = min(storage.count, length // storage.itemsize)
-    kind = np.dtype(f"V{storage.itemsize}")
-    if 0 in tensor.shape:
-        return np.empty(0, np.uint8)
-    last = tensor.offset + sum((n - 1) * step for n, step in zip(tensor.shape, tensor.strides, strict=True))
-    if last >= count:
-        raise ValueError("a tensor that reaches behind its storage")
-    flat: NDArray[np.void] = np.memmap(path, kind, mode="r", offset=place, shape=(count,))
-    strides = [step * storage.itemsize for step in tensor.strides]
-    return np.ascontiguousarray(as_strided(flat[tensor.offset :], tensor.shape, strides)).reshape(-1).view(np.uint8)
+    return digest

@@ -13,11 +13,11 @@ from typing import Final
 
 from anisora.harness.errors import ConfigError
 
-__all__ = ["FAILPOINTS", "failpoint"]
+__all__ = ["FAILPOINTS", "RUN_FAILPOINTS", "failpoint"]
 
 _WRITES: Final = ("before_write", "after_write", "after_flush", "after_rename")
 
-FAILPOINTS: Final[tuple[str, ...]] = (
+RUN_FAILPOINTS: Final[tuple[str, ...]] = (
     *(
         f"{name}.{stage}"
         for name in ("spec", "clips", "scores", "errors", "record", "clip", "preview", "details", "cache")
@@ -29,6 +29,9 @@ FAILPOINTS: Final[tuple[str, ...]] = (
     ),
     *(f"ingest.{stage}" for stage in ("before_begin", "after_delete", "before_commit", "after_commit")),
 )
+"""Those that a run passes."""
+
+FAILPOINTS: Final = (*RUN_FAILPOINTS, *(f"network.{stage}" for stage in _WRITES))
 """Every name that ``failpoint`` is called with."""
 
 _passages: Counter[str] = Counter()

@@ -1,22 +1,18 @@
 """How large networks are on their device, from their files or from their shapes; nothing is loaded."""
 
-import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 from anisora.harness.device import Device
 from anisora.harness.memory_estimate import DTYPE_BYTES, GroupMemory, MemoryEstimate, NetworkMemory
 from anisora.harness.protocols import CountedNetworks, FeatureExtractor
 from anisora.harness.registry import registry
 from anisora.harness.residency import NetworkGroup, is_tensor_file, network_entries
+from anisora.harness.safetensors_file import read_header
 from anisora.harness.weights import WeightEntry, files_of
 
 __all__ = ["estimate_memory", "safetensors_parameters"]
-
-_LARGEST_HEADER: Final = 100_000_000
-"""Bytes, as the format has it."""
 
 
 def estimate_memory(groups: Iterable[NetworkGroup], device: Device) -> MemoryEstimate:
@@ -63,19 +59,7 @@ def _size_of_file(path: Path, width: int) -> int:
 
 def safetensors_parameters(path: Path) -> int | None:
     """Return how many numbers are in the tensors of a safetensors file, from its header; None where it has none."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 0 < length <= _LARGEST_HEADER:
-            return None
-        try:
-            header = json.loads(file.read(length))
-        except ValueError:
-            return None
-    if not isinstance(header, dict):
+    try:
+        return sum(math.prod(place.shape) for place in read_header(path).values())
+    except ValueError:
         return None
-    shapes = [value.get("shape") for key, value in header.items() if key != "__metadata__" and isinstance(value, dict)]
-    return sum(map(_count, shapes))
-
-
-def _count(shape: Sequence[int] | None) -> int:
-    return math.prod(shape) if isinstance(shape, list) and all(isinstance(side, int) for side in shape) else 0

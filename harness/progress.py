@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-__all__ = ["announce", "progress"]
+__all__ = ["announce", "byte_progress", "progress"]
 
 
 def announce(line: str) -> None:
@@ -41,3 +41,24 @@ def progress(description: str, total: int, *, shown: bool) -> Iterator[Callable[
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=total)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def byte_progress(description: str, total: int, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
+    """Show bytes done, bytes per second and time left; yield the function that counts some more bytes."""
+    if not shown or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda count: bar.advance(task, count)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -67,10 +67,21 @@ class ScoreRow:
         return (self.metric, self.item_id, self.seed)
 
 
-def sha256_of_file(path: Path) -> str:
-    """Return the sha256 of a file, read in pieces."""
+def sha256_of_file(path: Path, told: Callable[[int], None] | None = None) -> str:
+    """Return the sha256 of a file, read in pieces.
+
+    Args:
+        path: The file.
+        told: Is told how many more bytes were read.
+    """
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        if told is None:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while piece := file.read(1 << 22):
+            digest.update(piece)
+            told(len(piece))
+        return digest.hexdigest()
 
 
 @contextlib.contextmanager

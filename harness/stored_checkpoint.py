@@ -16,29 +16,30 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from anisora.harness.inert_pickle import Calls, Foreign, Name, NotInertError, read_inert
+from anisora.harness.safetensors_file import ITEM_BYTES
 
 __all__ = ["OtherNumbersError", "ProgramError", "StoredCheckpoint", "StoredTensor", "read_checkpoint"]
 
 _LEGACY_MAGIC: Final = 0x1950A86A20F9469CFC6C
-_DTYPES: Final[Mapping[str, tuple[str, int]]] = {
-    "DoubleStorage": ("F64", 8),
-    "FloatStorage": ("F32", 4),
-    "HalfStorage": ("F16", 2),
-    "BFloat16Storage": ("BF16", 2),
-    "LongStorage": ("I64", 8),
-    "IntStorage": ("I32", 4),
-    "ShortStorage": ("I16", 2),
-    "CharStorage": ("I8", 1),
-    "ByteStorage": ("U8", 1),
-    "BoolStorage": ("BOOL", 1),
-    "UntypedStorage": ("U8", 1),
-    "float8_e4m3fn": ("F8_E4M3", 1),
-    "float8_e5m2": ("F8_E5M2", 1),
-    "uint16": ("U16", 2),
-    "uint32": ("U32", 4),
-    "uint64": ("U64", 8),
+_DTYPES: Final[Mapping[str, str]] = {
+    "DoubleStorage": "F64",
+    "FloatStorage": "F32",
+    "HalfStorage": "F16",
+    "BFloat16Storage": "BF16",
+    "LongStorage": "I64",
+    "IntStorage": "I32",
+    "ShortStorage": "I16",
+    "CharStorage": "I8",
+    "ByteStorage": "U8",
+    "BoolStorage": "BOOL",
+    "UntypedStorage": "U8",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2",
+    "uint16": "U16",
+    "uint32": "U32",
+    "uint64": "U64",
 }
-"""{storage class or dtype of torch: (name in safetensors, bytes of a number)}"""
+"""{storage class or dtype of torch: name in safetensors}"""
 
 _SIGNS_OF_DAMAGE: Final = (
     *(KeyError, TypeError, EOFError, OverflowError, RuntimeError, OSError, NotImplementedError),
@@ -210,7 +211,8 @@ def _persistent(key: object) -> _Storage | Name:
 def _dtype(name: Name) -> tuple[str, int]:
     if name.module.partition(".")[0] != "torch" or name.attribute not in _DTYPES:
         raise OtherNumbersError(str(name))
-    return _DTYPES[name.attribute]
+    dtype = _DTYPES[name.attribute]
+    return dtype, ITEM_BYTES[dtype]
 
 
 def _is_count(value: object) -> bool:

@@ -33,6 +33,9 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "recorded": "anisora.models.recorded:Recorded",
         "wan-2.1": _WAN,
     },
+    "commands": {
+        "convert": "anisora.models.conversion.command:convert",
+    },
     "parity": {
         "c11_prompt_grammar": "anisora.models.golden.prompt_grammar:handle",
         "gen_condition_tensor": "anisora.models.golden.wan_vae:handle_conditions",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from small_suite import COMMAND, anisora, build_suite, environment, only_run
 
-from anisora.harness.failpoints import FAILPOINTS
+from anisora.harness.failpoints import RUN_FAILPOINTS
 from anisora.leaderboards.store import Leaderboard
 
 pytestmark = pytest.mark.slow
@@ -75,7 +75,7 @@ def assert_as_undisturbed(folder: Path, undisturbed: Undisturbed) -> None:
     assert database_rows(folder / "leaderboard.duckdb") == undisturbed.scores
 
 
-@pytest.mark.parametrize("name", FAILPOINTS)
+@pytest.mark.parametrize("name", RUN_FAILPOINTS)
 def test_a_kill_at_every_boundary_costs_no_byte(tmp_path: Path, undisturbed: Undisturbed, name: str) -> None:
     nth = (
         2
@@ -91,7 +91,7 @@ def test_a_kill_at_every_boundary_costs_no_byte(tmp_path: Path, undisturbed: Und
 
 
 @pytest.mark.parametrize("action", ["enospc", "erofs"])
-@pytest.mark.parametrize("name", [name for name in FAILPOINTS if name.endswith("before_write")])
+@pytest.mark.parametrize("name", [name for name in RUN_FAILPOINTS if name.endswith("before_write")])
 def test_a_disk_that_cannot_be_written_is_one_line_and_costs_no_byte(
     tmp_path: Path, undisturbed: Undisturbed, name: str, action: str
 ) -> None:
