@@ -5,15 +5,19 @@ from typing import Final
 __all__ = ["CATALOG"]
 
 _DAMAGE: Final = "anisora.models.damage:Damage"
+_COGVIDEOX: Final = "anisora.models.cogvideox.adapter:CogVideoXGenerator"
 _WAN: Final = "anisora.models.wan.adapter:WanGenerator"
 
 CATALOG: Final[dict[str, dict[str, str]]] = {
     "models": {
         "anisora-anymask": _WAN,
+        "anisora-v1": _COGVIDEOX,
+        "anisora-v1-rl": _COGVIDEOX,
         "anisora-v2": _WAN,
         "anisora-v3": _WAN,
         "anisora-v3.1": _WAN,
         "anisora-v3.2": _WAN,
+        "cogvideox-5b": _COGVIDEOX,
         "damage/blur": _DAMAGE,
         "damage/colour-drift": _DAMAGE,
         "damage/cross-fade": _DAMAGE,

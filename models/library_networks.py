@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from anisora.harness.device import Dtype
-from anisora.models.published import PublishedNetwork, fill_library_network
+from anisora.models.published import PublishedNetwork, fill_from_folder
 from anisora.models.untrained import random_numbers
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def text_network(found: PublishedNetwork, *, dtype: Dtype) -> Any:  # noqa: ANN4
     is_umt5 = found.config.get("model_type") == "umt5"
     with init_empty_weights():
         module = UMT5EncoderModel(UMT5Config(**found.config)) if is_umt5 else T5EncoderModel(T5Config(**found.config))
-    return fill_library_network(module, found, dtype=dtype, tied=_TIED, superfluous=("decoder.", "lm_head."))
+    return fill_from_folder(module, found, dtype=dtype, tied=_TIED, superfluous=("decoder.", "lm_head."))
 
 
 def vision_network(found: PublishedNetwork, *, dtype: Dtype) -> Any:  # noqa: ANN401 - a class of transformers
@@ -53,7 +53,7 @@ def vision_network(found: PublishedNetwork, *, dtype: Dtype) -> Any:  # noqa: AN
     with init_empty_weights():
         module = CLIPVisionModel(CLIPVisionConfig(**found.config))
     positions = ("vision_model.embeddings.position_ids",)
-    return fill_library_network(module, found, dtype=dtype, superfluous=positions)
+    return fill_from_folder(module, found, dtype=dtype, superfluous=positions)
 
 
 def tokenizer(folder: "Path") -> Any:  # noqa: ANN401 - of transformers

@@ -8,8 +8,8 @@ from anisora.harness.errors import ConfigError
 __all__ = ["OFFLOADS", "Offload", "Placement"]
 
 Offload = Literal["none", "model", "group"]
-"""``none``: all networks stay on the device. ``model``: only the one that computes. ``group``: of a transformer the layers
-come one by one, all else as with ``model``."""
+"""``none``: all networks stay on the device. ``model``: only the one that computes. ``group``: of a transformer, layers
+come one by one; all else as with ``model``."""
 OFFLOADS: Final[tuple[Offload, ...]] = get_args(Offload)
 
 

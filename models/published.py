@@ -1,9 +1,5 @@
-"""Networks as their authors publish them: a folder with a configuration and one file of tensors, or shards with an index.
+"""Networks as they lie on disk: in folders of diffusers and transformers, or in the layouts of their authors."""
 
-Only files on disk are read here, by ``weights.load_state_dict``; ``models.published_folders`` says where folders are.
-"""
-
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,119 +7,139 @@ from typing import Any, Final
 
 from anisora.harness.device import Dtype, torch_dtype
 from anisora.harness.errors import ConfigError, WeightsMissing
+from anisora.harness.networks import shapes_of
 from anisora.harness.weights import Tensors, load_state_dict
+from anisora.models.conversion.finding import FoundNetwork, find_networks, read_config
+from anisora.models.conversion.tensors import convert_tensors
 
-__all__ = ["PublishedNetwork", "fill_library_network", "find_network", "read_json", "states_of"]
+__all__ = ["PublishedNetwork", "fill_from_folder", "fill_original", "find_folder", "find_original"]
 
 _INDEX: Final = ".index.json"
-_SUFFIXES: Final = (".safetensors", ".pt", ".pth", ".bin")
+_SUFFIXES: Final = (".safetensors", ".bin")
 _NAMED: Final = 3  # keys spelled out in an error message
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedNetwork:
-    """What one network is read from."""
+    """A network in a folder of diffusers or transformers, under the library's own names."""
 
     folder: Path
     config: Mapping[str, Any]
-    """Its config.json; empty where there is none."""
+    """Its config.json."""
     files: tuple[Path, ...]
     """Shards, in the order of their names."""
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of the class that the configuration names."""
+        return {name: value for name, value in self.config.items() if not name.startswith("_")}
 
-def find_network(folder: Path, only: str = "") -> PublishedNetwork | None:
-    """Return the network of a folder, or None where it holds none.
+    def states(self) -> Iterator[Tensors]:
+        """Yield the tensors of each file, one file at a time."""
+        return map(load_state_dict, self.files)
+
+
+def find_folder(folder: Path) -> PublishedNetwork | None:
+    """Return the network of a library's folder, or None where there is none.
 
     Args:
         folder: May not exist.
-        only: The stem with which its files begin, where the folder has others too.
 
     Raises:
         WeightsMissing: A shard that the index names is absent.
         ConfigError: The configuration or the index is no JSON object.
     """
-    if not folder.is_dir():
+    if not (folder / "config.json").is_file():
         return None
-    config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
-    indices = sorted(path for path in folder.glob(f"*{_INDEX}") if path.name.startswith(only))
-    if indices:
-        named = sorted(set(read_json(indices[0]).get("weight_map", {}).values()))
-        absent = [name for name in named if not (folder / name).is_file()]
-        if absent or not named:
-            raise WeightsMissing(
-                f"Weights `{indices[0]}` name {len(named)} files, of which {len(absent)} are not there, the first is "
-                f"{absent[0] if absent else 'none'!r}; fetch the folder again."
-            )
-        return PublishedNetwork(folder, config, tuple(folder / name for name in named))
+    config = read_config(folder / "config.json")
     for suffix in _SUFFIXES:
-        found = sorted(path for path in folder.glob(f"*{suffix}") if path.name.startswith(only))
-        if found:
+        indices = sorted(folder.glob(f"*{suffix}{_INDEX}"))
+        if indices:
+            named = sorted(set(read_config(indices[0]).get("weight_map", {}).values()))
+            absent = [name for name in named if not (folder / name).is_file()]
+            if absent or not named:
+                raise WeightsMissing(
+                    f"Weights `{indices[0]}` name {len(named)} files, of which {len(absent)} are not there"
+                    f"{f', the first is {absent[0]!r}' if absent else ''}; fetch the folder again."
+                )
+            return PublishedNetwork(folder, config, tuple(folder / name for name in named))
+        if found := sorted(folder.glob(f"*{suffix}")):
             return PublishedNetwork(folder, config, tuple(found))
     return None
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return a JSON object.
-
-    Raises:
-        ConfigError: The file is none.
-    """
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"`{path}` cannot be read as JSON ({error}); fetch the file again.") from error
-    if not isinstance(read, dict):
-        raise ConfigError(f"`{path}` holds a {type(read).__name__}; expected a JSON object. Fetch the file again.")
-    return read
-
-
-def states_of(network: PublishedNetwork, *, inside: str | None = None) -> Iterator[Tensors]:
-    """Yield the tensors of each file, one file at a time.
+def find_original(folder: Path) -> dict[str, FoundNetwork]:
+    """Return the networks of a folder in the layouts of their authors, {part of a pipeline: network}; none is none.
 
     Args:
-        network: Found before.
-        inside: Key of a pickled file that holds the tensors.
+        folder: Exists.
+
+    Raises:
+        WeightsMissing: A file is cut off, damaged, or named by an index and absent.
     """
-    for path in network.files:
-        yield load_state_dict(path, inside=inside if path.suffix != ".safetensors" else None)
+    try:
+        return {found.folder: found for found in find_networks(folder).networks}
+    except ConfigError:  # nothing in it is of a known layout
+        return {}
 
 
-def fill_library_network(
-    module: Any,  # noqa: ANN401 - a class of transformers
+def fill_original(found: FoundNetwork, *, dtype: Dtype) -> Any:  # noqa: ANN401 - a class of diffusers
+    """Return a network read from the layout of its authors, tensor by tensor, frozen and on the CPU.
+
+    Args:
+        found: As ``find_original`` returns it.
+        dtype: Number format; what diffusers keeps in float32 stays so.
+
+    Raises:
+        ConfigError: Keys or shapes are not the network's.
+    """
+    shapes = {key: tensor.shape for key, tensor in found.source.tensors.items()}
+    network = found.target.network(shapes, found.config)
+    kept = tuple(getattr(network, "_keep_in_fp32_modules", None) or ())
+    pairs = convert_tensors(found.source, found.target.layout, shapes_of(network), dtype=dtype, keep_float32=kept)
+    network.load_state_dict(dict(pairs), strict=True, assign=True)
+    return network.requires_grad_(requires_grad=False).eval()
+
+
+def fill_from_folder(
+    module: Any,  # noqa: ANN401 - a class of diffusers or transformers
     network: PublishedNetwork,
     *,
     dtype: Dtype,
     tied: Mapping[str, str] | None = None,
     superfluous: Sequence[str] = (),
 ) -> Any:  # noqa: ANN401 - the module
-    """Fill a network of transformers from its folder, strictly, and return it, frozen.
+    """Fill a network from a library's folder, strictly, and return it, frozen and on the CPU.
 
     Args:
         module: With parameters on the meta device and real buffers.
-        network: Its files, under the library's own names.
-        dtype: Number format.
+        network: Its files.
+        dtype: Number format; what the library keeps in float32 stays so.
         tied: {key of the module: key of the files}, for tensors that are one and are stored once.
         superfluous: Beginnings of keys in the files that the module does without.
 
     Raises:
         ConfigError: Tensors are missing, unknown or of another shape.
     """
+    kept = set(getattr(module, "_keep_in_fp32_modules", None) or ())
     tensors: dict[str, Any] = {}
-    for state in states_of(network):
-        tensors.update({key: tensor for key, tensor in state.items() if not key.startswith(tuple(superfluous))})
+    for state in network.states():
+        for key, tensor in state.items():
+            if superfluous and key.startswith(tuple(superfluous)):
+                continue
+            wanted = torch_dtype("float32" if kept & set(key.split(".")) else dtype)
+            tensors[key] = tensor.to(wanted) if tensor.is_floating_point() else tensor
     tensors.update({key: tensors[same] for key, same in (tied or {}).items() if same in tensors})
-    wanted = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
-    wrong = sorted(
-        {key for key in wanted.keys() ^ tensors.keys()}
-        | {key for key in wanted.keys() & tensors.keys() if tuple(tensors[key].shape) != wanted[key]}
-    )
+    _check(module, network, {key: tuple(tensor.shape) for key, tensor in tensors.items()})
+    module.load_state_dict(tensors, assign=True)
+    return module.requires_grad_(requires_grad=False).eval()
+
+
+def _check(module: Any, network: PublishedNetwork, found: Mapping[str, tuple[int, ...]]) -> None:  # noqa: ANN401
+    wanted = shapes_of(module)
+    wrong = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
     if wrong:
         raise ConfigError(
-            f"Weights in `{network.folder}` are not those of `{type(module).__name__}`: {len(wrong)} tensors are missing, "
-            f"unknown or of another shape, the first are {', '.join(wrong[:_NAMED])}; expected the {len(wanted)} tensors "
-            "of its config.json. Fetch the folder again."
+            f"Weights in `{network.folder}` are not those of a {type(module).__name__}: {len(wrong)} tensors are "
+            f"missing, unknown or of another shape, the first are {', '.join(wrong[:_NAMED])}; expected the "
+            f"{len(wanted)} tensors of its config.json. Fetch the folder again."
         )
-    wanted_dtype = torch_dtype(dtype)
-    floats = {key: tensor.to(wanted_dtype) if tensor.is_floating_point() else tensor for key, tensor in tensors.items()}
-    module.load_state_dict(floats, assign=True)
-    return module.requires_grad_(requires_grad=False).eval()

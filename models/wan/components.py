@@ -1,11 +1,12 @@
 """The networks of a Wan release, from random numbers or from the folders in which they are published."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from anisora.harness.device import Dtype
+from anisora.models.conversion.finding import FoundNetwork
 from anisora.models.library_networks import (
     TINY_IMAGE,
     TINY_TEXT,
@@ -16,8 +17,8 @@ from anisora.models.library_networks import (
     tokenizer,
     vision_network,
 )
-from anisora.models.published import PublishedNetwork, find_network, states_of
-from anisora.models.published_folders import Wanted, check_found, folder_of
+from anisora.models.published import PublishedNetwork, fill_from_folder, fill_original
+from anisora.models.published_folders import ReleaseFolders
 from anisora.models.text_encoding import TextEncoder
 from anisora.models.untrained import random_numbers
 from anisora.models.wan.networks import (
@@ -26,8 +27,6 @@ from anisora.models.wan.networks import (
     empty_vae,
     transformer_settings,
     vae_settings,
-    wan_transformer,
-    wan_vae,
 )
 from anisora.models.wan.releases import WanRelease
 
@@ -55,11 +54,7 @@ _TINY: Final[Mapping[str, Any]] = {
     "text_dim": TINY_TEXT,
 }
 _TINY_VAE: Final[Mapping[str, Any]] = {"dim": 4, "num_res_blocks": 1}
-_EXPERTS: Final = ("high_noise_model", "low_noise_model")
 _DIFFUSERS: Final = ("transformer", "transformer_2")
-_VAE_FILE: Final = "Wan2.1_VAE"
-_ORIGINAL: Final = "diffusion_pytorch_model"
-"""Beginning of the names of an original checkpoint's shards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +73,8 @@ class WanParts:
 class WanFiles:
     """Where the parts of a release are read from."""
 
-    transformers: tuple[PublishedNetwork, ...]
-    vae: PublishedNetwork
+    transformers: tuple[PublishedNetwork | FoundNetwork, ...]
+    vae: PublishedNetwork | FoundNetwork
     text: PublishedNetwork
     tokenizer: Path
     image: PublishedNetwork | None
@@ -89,7 +84,7 @@ def find_files(name: str, release: WanRelease, weights: str) -> WanFiles:
     """Find the parts of a release: transformers in its own folder, all else there or beside its base.
 
     The folder of a release is one of diffusers' (``transformer``, ``vae``, ...) or an original one (``config.json`` and
-    shards at its top, or in ``high_noise_model`` and ``low_noise_model``).
+    shards at its top, or in ``high_noise_model`` and ``low_noise_model``; a VAE as ``.pth``).
 
     Args:
         name: Of the model.
@@ -99,29 +94,21 @@ def find_files(name: str, release: WanRelease, weights: str) -> WanFiles:
     Raises:
         WeightsMissing: Parts are absent; all of them are named.
     """
-    own, companions = folder_of(weights, release.folder), folder_of("", release.companions)
-    count = 2 if release.experts else 1
-    transformers = [_transformer(own, place, count) for place in range(count)]
-    vae = _within(own, companions, "vae") or (find_network(own, only=_VAE_FILE) if own is not None else None)
-    text, image = _within(own, companions, "text_encoder"), _within(own, companions, "image_encoder")
-    words = next(
-        (
-            folder / "tokenizer"
-            for folder in (own, companions)
-            if folder is not None and (folder / "tokenizer").is_dir()
-        ),
-        None,
+    folders = ReleaseFolders.find(weights, own=release.folder, companions=release.companions)
+    parts = _DIFFUSERS if release.experts else _DIFFUSERS[:1]
+    transformers = [folders.own_network(part) for part in parts]
+    vae = folders.network("vae")
+    text, image, words = folders.library("text_encoder"), folders.library("image_encoder"), folders.path("tokenizer")
+    folders.check(
+        name,
+        {
+            **{f"{release.folder}/{part}": found for part, found in zip(parts, transformers, strict=True)},
+            **{f"{release.companions}/{part}": found for part, found in (("vae", vae), ("text_encoder", text))},
+            f"{release.companions}/tokenizer": words,
+            **({} if release.experts else {f"{release.companions}/image_encoder": image}),
+        },
+        release.sources,
     )
-    names = (_EXPERTS if release.experts else _DIFFUSERS)[:count]
-    wanted: Wanted = {
-        **{f"{release.folder}/{part}": _place(found) for part, found in zip(names, transformers, strict=True)},
-        f"{release.companions}/vae": _place(vae),
-        f"{release.companions}/text_encoder": _place(text),
-        f"{release.companions}/tokenizer": words,
-    }
-    if not release.experts:
-        wanted[f"{release.companions}/image_encoder"] = _place(image)
-    check_found(name, wanted, release.sources)
     assert vae is not None
     assert text is not None
     assert words is not None
@@ -129,28 +116,10 @@ def find_files(name: str, release: WanRelease, weights: str) -> WanFiles:
     return WanFiles(there, vae, text, words, None if release.experts else image)
 
 
-def _place(found: PublishedNetwork | None) -> Path | None:
-    return None if found is None else found.folder
-
-
-def _within(own: Path | None, companions: Path | None, part: str) -> PublishedNetwork | None:
-    folders = (folder for folder in (own, companions) if folder is not None)
-    return next((found for folder in folders if (found := find_network(folder / part)) is not None), None)
-
-
-def _transformer(own: Path | None, place: int, count: int) -> PublishedNetwork | None:
-    if own is None:
-        return None
-    converted = find_network(own / _DIFFUSERS[place])
-    if converted is not None:
-        return converted
-    return find_network(own if count == 1 else own / _EXPERTS[place], only=_ORIGINAL)
-
-
 def read_parts(files: WanFiles, *, dtype: Dtype) -> WanParts:
     """Read the networks of a release.
 
-    The VAE is kept in float32, as the authors run it; in bfloat16 its frames have visible steps.
+    The VAE is kept in float32, as the authors run it.
 
     Args:
         files: Found before.
@@ -159,19 +128,9 @@ def read_parts(files: WanFiles, *, dtype: Dtype) -> WanParts:
     Raises:
         ConfigError: Tensors are not those of the configuration.
     """
-    transformers = []
-    for found in files.transformers:
-        config = dict(found.config) or dict(PUBLISHED)
-        image_dim = None if files.image is None else IMAGE_DIM
-        transformers.append(wan_transformer(transformer_settings(config, image_dim), states_of(found), dtype=dtype))
-    vae_config = (
-        vae_settings(files.vae.config)
-        if "_class_name" not in files.vae.config
-        else {key: value for key, value in files.vae.config.items() if not key.startswith("_")}
-    )
     return WanParts(
-        transformers=tuple(transformers),
-        vae=wan_vae(vae_config, states_of(files.vae)),
+        transformers=tuple(_read(found, empty_transformer, dtype=dtype) for found in files.transformers),
+        vae=_read(files.vae, empty_vae, dtype="float32"),
         text=TextEncoder(
             tokenizer=tokenizer(files.tokenizer),
             module=text_network(files.text, dtype=dtype),
@@ -180,6 +139,12 @@ def read_parts(files: WanFiles, *, dtype: Dtype) -> WanParts:
         ),
         image=None if files.image is None else vision_network(files.image, dtype=dtype),
     )
+
+
+def _read(found: PublishedNetwork | FoundNetwork, build: Callable[[Mapping[str, Any]], Any], *, dtype: Dtype) -> Any:  # noqa: ANN401
+    if isinstance(found, FoundNetwork):
+        return fill_original(found, dtype=dtype)
+    return fill_from_folder(build(found.arguments()), found, dtype=dtype)
 
 
 def tiny_parts(release: WanRelease) -> WanParts:
