@@ -125,6 +125,8 @@ def _model_options(command: Any) -> Any:  # noqa: ANN401 - a decorator
         option("--width", type=click.IntRange(1)),
         option("--num-frames", type=click.IntRange(1)),
         option("--steps", type=click.IntRange(1)),
+        option("--guidance", type=click.FloatRange(0), help="How closely the prompt is followed; 1: distilled."),
+        option("--shift", type=click.FloatRange(0, min_open=True), help="Above 1 spends more steps near noise."),
     ):
         command = decorate(command)
     return command
@@ -139,7 +141,8 @@ def _job(suite: str, parameters: dict[str, Any]) -> "Job":
         resolve(parameters["device"])
     if parameters["device"] != "auto":
         os.environ["ANISORA_DEVICE"] = parameters["device"]
-    settings = _settings(**{name: parameters.pop(name) for name in ("height", "width", "num_frames", "steps")})
+    names = ("height", "width", "num_frames", "steps", "guidance", "shift")
+    settings = _settings(**{name: parameters.pop(name) for name in names})
     return job_of(run_spec(suite, settings=settings, **parameters))
 
 

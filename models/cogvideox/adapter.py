@@ -128,8 +128,8 @@ class CogVideoXGenerator(DiffusionGenerator[_Networks]):
         if (resolved.guidance, resolved.shift) != (self.released.guidance, self.released.shift):
             raise ConfigError(
                 f"`--guidance` and `--shift` got {resolved.guidance} and {resolved.shift} for {self._name!r}, whose "
-                f"guidance follows a curve of strength {self.released.guidance:g} and whose levels are not shifted; leave "
-                "both out."
+                f"guidance follows a curve of strength {self.released.guidance:g} and whose levels are not shifted; "
+                "leave both out."
             )
         return resolved
 
