@@ -48,8 +48,10 @@ def test_every_model_goes_from_suite_to_table_on_every_track_that_it_declares(
         details = json.loads((run.path / clip.path).with_suffix(".json").read_text())
         assert (details["untrained"], details["num_frames"], details["steps"]) == (True, 9, 2)
         assert details["seconds"] > 0
-    _run(["leaderboard", "demo@" + track], debug=True)
-    assert "1 run with random weights not shown" in capsys.readouterr().out
+    assert _run(["leaderboard", f"demo@{track}"], debug=False) == 1
+    assert "All 1 runs have random weights and are not shown" in capsys.readouterr().err
+    assert _run(["leaderboard", f"demo@{track}", "--show-untrained"], debug=False) == 0
+    assert f"{name}:tiny" in capsys.readouterr().out
 
 
 @pytest.mark.slow
