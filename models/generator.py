@@ -22,14 +22,16 @@ from anisora.harness.device import (
     reset_peak_memory,
     resolve_dtype,
 )
-from anisora.harness.errors import ConfigError, DataError
+from anisora.harness.errors import ConfigError, DataError, WeightsMissing
 from anisora.harness.media.folders import VIDEO_SUFFIXES
+from anisora.harness.memory_estimate import DTYPE_BYTES
 from anisora.harness.protocols import GenerationSettings, GeneratorInfo, VideoReader
 from anisora.harness.types import Clip, Condition, Frames, Generated, Sample
 from anisora.models.generation_memory import GenerationMemory
 from anisora.models.generation_request import GenerationRequest
 from anisora.models.placement import Offload
 from anisora.models.prompt_grammar import GRAMMARS, recommended_prompt
+from anisora.models.published import PublishedNetwork
 from anisora.models.released import Released
 
 __all__ = ["DiffusionGenerator", "RunsOn", "Suffix", "track_of"]
@@ -173,8 +175,14 @@ class DiffusionGenerator(ABC, Generic[Networks]):
         """Return the frames of a request, (T, H, W, 3) uint8."""
 
     @abstractmethod
-    def memory(self, request: GenerationRequest, dtype: Dtype) -> GenerationMemory:
-        """Return what a request takes of a device."""
+    def memory(self, request: GenerationRequest, dtype: Dtype, *, published: bool = False) -> GenerationMemory:
+        """Return what a request takes of a device.
+
+        Args:
+            request: Says how large the clip is.
+            dtype: Number format.
+            published: By the sizes of the released networks, whatever files there are.
+        """
 
     def weight_digests(self) -> tuple[tuple[str, str], ...]:
         """Return what is known of the files before they are read."""
@@ -249,7 +257,12 @@ class DiffusionGenerator(ABC, Generic[Networks]):
         devices = self._runs_on.device_list()
         dtype = self._runs_on.dtype_on(devices[0])
         if not self._tiny:
-            self.check_weights()
+            try:
+                self.check_weights()
+            except WeightsMissing as error:
+                needed = self.memory(request, dtype, published=True)
+                takes = needed.text(self._runs_on.offload, device=str(devices[0]), free=free_memory(devices[0]))
+                raise WeightsMissing(f"{error} Running it in {dtype} takes {takes}.") from error
         needed = self.memory(request, dtype)
         for device in devices:
             needed.check_fits(self._runs_on.offload, device=str(device), free=free_memory(device))
@@ -335,6 +348,12 @@ class DiffusionGenerator(ABC, Generic[Networks]):
         release = str(self.released.release)
         motion = self._motion if self._motion is not None else sample.condition.motion_score
         return recommended_prompt(text, release, motion=motion) + GRAMMARS[release].appended
+
+    def _library_weights(self, found: PublishedNetwork | None, parameters: int, dtype: Dtype) -> int:
+        """Return the bytes of an encoder: of its files, whose number format is not known before they are read."""
+        if self._tiny:
+            return 0
+        return parameters * DTYPE_BYTES[dtype] if found is None else sum(file.stat().st_size for file in found.files)
 
     def _start(self) -> None:
         with self._lock:

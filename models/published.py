@@ -1,6 +1,6 @@
 """Networks as they lie on disk: in folders of diffusers and transformers, or in the layouts of their authors."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from anisora.harness.weights import Tensors, load_state_dict
 from anisora.models.conversion.finding import FoundNetwork, find_networks, read_config
 from anisora.models.conversion.tensors import convert_tensors
 
-__all__ = ["PublishedNetwork", "fill_from_folder", "fill_original", "find_folder", "find_original"]
+__all__ = ["PublishedNetwork", "empty_network", "fill_from_folder", "find_folder", "find_original", "read_network"]
 
 _INDEX: Final = ".index.json"
 _SUFFIXES: Final = (".safetensors", ".bin")
@@ -82,18 +82,17 @@ def find_original(folder: Path) -> dict[str, FoundNetwork]:
         return {}
 
 
-def fill_original(found: FoundNetwork, *, dtype: Dtype) -> Any:  # noqa: ANN401 - a class of diffusers
-    """Return a network read from the layout of its authors, tensor by tensor, frozen and on the CPU.
+def fill_original(network: Any, found: FoundNetwork, *, dtype: Dtype) -> Any:  # noqa: ANN401 - a class of diffusers
+    """Fill a network from the layout of its authors, tensor by tensor, and return it, frozen and on the CPU.
 
     Args:
+        network: On the meta device.
         found: As ``find_original`` returns it.
         dtype: Number format; what diffusers keeps in float32 stays so.
 
     Raises:
         ConfigError: Keys or shapes are not the network's.
     """
-    shapes = {key: tensor.shape for key, tensor in found.source.tensors.items()}
-    network = found.target.network(shapes, found.config)
     kept = tuple(getattr(network, "_keep_in_fp32_modules", None) or ())
     pairs = convert_tensors(found.source, found.target.layout, shapes_of(network), dtype=dtype, keep_float32=kept)
     network.load_state_dict(dict(pairs), strict=True, assign=True)
@@ -132,6 +131,42 @@ def fill_from_folder(
     _check(module, network, {key: tuple(tensor.shape) for key, tensor in tensors.items()})
     module.load_state_dict(tensors, assign=True)
     return module.requires_grad_(requires_grad=False).eval()
+
+
+def empty_network(found: PublishedNetwork | FoundNetwork, build: Callable[[Mapping[str, Any]], Any]) -> Any:  # noqa: ANN401
+    """Return a network without numbers.
+
+    Args:
+        found: In either kind of folder.
+        build: Makes diffusers' class of its arguments, on the meta device.
+
+    Raises:
+        ConfigError: The configuration is none of the class.
+    """
+    if isinstance(found, PublishedNetwork):
+        return build(found.arguments())
+    return found.target.network({key: tensor.shape for key, tensor in found.source.tensors.items()}, found.config)
+
+
+def read_network(
+    found: PublishedNetwork | FoundNetwork, build: Callable[[Mapping[str, Any]], Any], *, dtype: Dtype
+) -> Any:  # noqa: ANN401
+    """Return a network with its numbers, frozen and on the CPU.
+
+    Args:
+        found: In either kind of folder.
+        build: Makes diffusers' class of its arguments, on the meta device.
+        dtype: Number format; what diffusers keeps in float32 stays so.
+
+    Raises:
+        ConfigError: Keys or shapes are not the network's.
+    """
+    network = empty_network(found, build)
+    return (
+        fill_from_folder(network, found, dtype=dtype)
+        if isinstance(found, PublishedNetwork)
+        else fill_original(network, found, dtype=dtype)
+    )
 
 
 def _check(module: Any, network: PublishedNetwork, found: Mapping[str, tuple[int, ...]]) -> None:  # noqa: ANN401

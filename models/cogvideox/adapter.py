@@ -14,7 +14,14 @@ from anisora.harness.networks import inference, parameters_of
 from anisora.harness.protocols import GenerationSettings
 from anisora.harness.types import Frames, Sample
 from anisora.models.cogvideox.autoencoder import decode_latents, encode_image
-from anisora.models.cogvideox.components import CogVideoXParts, find_files, read_parts, shapes_alone, tiny_parts
+from anisora.models.cogvideox.components import (
+    CogVideoXFiles,
+    CogVideoXParts,
+    find_files,
+    read_parts,
+    shapes_alone,
+    tiny_parts,
+)
 from anisora.models.cogvideox.faster_cache import faster_cache
 from anisora.models.cogvideox.guide_slots import guides_in_slots, latent_frames, slot_of_frame
 from anisora.models.cogvideox.releases import PRESETS, RELEASES, CogVideoXRelease
@@ -143,7 +150,10 @@ class CogVideoXGenerator(DiffusionGenerator[_Networks]):
 
     def check_weights(self) -> None:
         """Raise WeightsMissing unless all parts are there."""
-        find_files(self._name, self.released, self._weights)
+        self._files()
+
+    def _files(self) -> CogVideoXFiles:
+        return find_files(self._name, self.released, self._weights)
 
     def load(self, device: Device, dtype: Dtype, runs_on: RunsOn) -> _Networks:
         """Make the networks and put them where they belong.
@@ -155,7 +165,7 @@ class CogVideoXGenerator(DiffusionGenerator[_Networks]):
         if self._tiny:
             parts = tiny_parts(self.released, height=TINY_SIZE[0], width=TINY_SIZE[1], num_frames=TINY_FRAMES)
         else:
-            parts = read_parts(find_files(self._name, self.released, self._weights), self.released, dtype=dtype)
+            parts = read_parts(self._files(), self.released, dtype=dtype)
         placement = Placement(device, runs_on.offload)
         placement.group(parts.transformer)
         return _Networks(parts, TransformerCall(parts.transformer, stretched=self.released.stock), placement)
@@ -212,9 +222,17 @@ class CogVideoXGenerator(DiffusionGenerator[_Networks]):
             slots.append(slot_of_frame(round(position * (request.num_frames - 1))))
         return guides_in_slots(latents, slots, frames)
 
-    def memory(self, request: GenerationRequest, dtype: Dtype) -> GenerationMemory:
-        """Return what a request takes of a device, by the sizes of the published networks, or of the tiny ones."""
-        transformer, vae = shapes_alone(tiny=self._tiny)
+    def memory(self, request: GenerationRequest, dtype: Dtype, *, published: bool = False) -> GenerationMemory:
+        """Return what a request takes of a device.
+
+        Args:
+            request: Says how large the clip is.
+            dtype: Number format.
+            published: By the sizes of the released networks, whatever files there are.
+        """
+        files = None if self._tiny or published else self._files()
+        transformer, vae = shapes_alone(files, tiny=self._tiny)
+        text = self._library_weights(None if files is None else files.text, TEXT_PARAMETERS, dtype)
         config = transformer.config
         tokens = latent_frames(request.num_frames) * (request.height // _SIDE) * (request.width // _SIDE)
         width = config.num_attention_heads * config.attention_head_dim
@@ -237,7 +255,7 @@ class CogVideoXGenerator(DiffusionGenerator[_Networks]):
                     working=decoder_working(height, across, total, last, _VAE_CHUNK, dtype),
                     working_tiled=decoder_working(TILE, TILE, total, last, _VAE_CHUNK, dtype) + clip,
                 ),
-                "text_encoder": ComponentMemory(weights=0 if self._tiny else TEXT_PARAMETERS * size, working=0),
+                "text_encoder": ComponentMemory(weights=text, working=0),
             },
             tiling=self._runs_on.tiling,
         )

@@ -11,7 +11,7 @@ from anisora.models.cogvideox.networks import NormEpsilons, TransformerSizes, bu
 from anisora.models.cogvideox.releases import CogVideoXRelease
 from anisora.models.conversion.finding import FoundNetwork
 from anisora.models.library_networks import TINY_TEXT, text_network, tiny_text_network, tiny_tokenizer, tokenizer
-from anisora.models.published import PublishedNetwork, fill_from_folder, fill_original
+from anisora.models.published import PublishedNetwork, empty_network, read_network
 from anisora.models.published_folders import ReleaseFolders
 from anisora.models.text_encoding import TextEncoder
 from anisora.models.untrained import random_numbers
@@ -93,16 +93,10 @@ def read_parts(files: CogVideoXFiles, release: CogVideoXRelease, *, dtype: Dtype
     Raises:
         ConfigError: Tensors are not those of the configuration.
     """
-    if isinstance(files.transformer, FoundNetwork):
-        transformer = fill_original(files.transformer, dtype=dtype)
-    else:
-        transformer = fill_from_folder(build_transformer(files.transformer.arguments()), files.transformer, dtype=dtype)
+    transformer = read_network(files.transformer, build_transformer, dtype=dtype)
     if not release.stock:
         set_epsilons(transformer, NormEpsilons())
-    if isinstance(files.vae, FoundNetwork):
-        vae = fill_original(files.vae, dtype=dtype)
-    else:
-        vae = fill_from_folder(build_autoencoder(files.vae.arguments()), files.vae, dtype=dtype)
+    vae = read_network(files.vae, build_autoencoder, dtype=dtype)
     text = text_network(files.text, dtype=dtype)
     return CogVideoXParts(transformer, vae, _encoder(tokenizer(files.tokenizer), text))
 
@@ -130,11 +124,14 @@ def _encoder(words: Any, module: Any) -> TextEncoder:  # noqa: ANN401 - of trans
     return TextEncoder(tokenizer=words, module=module, length=TEXT_LENGTH, masked=False)
 
 
-def shapes_alone(*, tiny: bool) -> tuple[Any, Any]:
+def shapes_alone(files: CogVideoXFiles | None, *, tiny: bool) -> tuple[Any, Any]:
     """Return the transformer and the VAE without numbers, to count them.
 
     Args:
-        tiny: The small ones.
+        files: Whose networks they are; None for the published ones.
+        tiny: The small ones with random numbers.
     """
+    if files is not None:
+        return empty_network(files.transformer, build_transformer), empty_network(files.vae, build_autoencoder)
     sizes = _TINY if tiny else TransformerSizes()
     return build_transformer(sizes.arguments()), build_autoencoder(_TINY_VAE if tiny else {})

@@ -26,7 +26,7 @@ from anisora.models.generation_request import GenerationRequest
 from anisora.models.generator import DiffusionGenerator, RunsOn
 from anisora.models.image_features import image_features
 from anisora.models.placement import Offload, Placement
-from anisora.models.wan.components import WanParts, find_files, read_parts, shapes_alone, tiny_parts
+from anisora.models.wan.components import WanFiles, WanParts, find_files, read_parts, shapes_alone, tiny_parts
 from anisora.models.wan.condition_mask import MaskKind
 from anisora.models.wan.condition_tensor import keyframe_condition, mask_video_condition
 from anisora.models.wan.denoiser import WanDenoiser
@@ -188,7 +188,10 @@ class WanGenerator(DiffusionGenerator[_Networks]):
 
     def check_weights(self) -> None:
         """Raise WeightsMissing unless all parts are there."""
-        find_files(self.info.name, self.released, self._weights)
+        self._files()
+
+    def _files(self) -> WanFiles:
+        return find_files(self._name, self.released, self._weights)
 
     def load(self, device: Device, dtype: Dtype, runs_on: RunsOn) -> _Networks:
         """Make the networks and put them where they belong.
@@ -197,10 +200,7 @@ class WanGenerator(DiffusionGenerator[_Networks]):
             WeightsMissing: Parts are absent.
             ConfigError: Tensors are not those of the configuration.
         """
-        if self._tiny:
-            parts = tiny_parts(self.released)
-        else:
-            parts = read_parts(find_files(self.info.name, self.released, self._weights), dtype=dtype)
+        parts = tiny_parts(self.released) if self._tiny else read_parts(self._files(), dtype=dtype)
         placement = Placement(device, runs_on.offload)
         attention = runs_on.attention or ("_native_npu" if device.kind == "npu" else "")
         for transformer in parts.transformers:
@@ -270,9 +270,17 @@ class WanGenerator(DiffusionGenerator[_Networks]):
             ids = frame_ids([position for position, _ in request.images], total)
         return keyframe_condition(images, ids, total, size, networks.vae.encode)
 
-    def memory(self, request: GenerationRequest, dtype: Dtype) -> GenerationMemory:
-        """Return what a request takes of a device, by the sizes of the published networks, or of the tiny ones."""
-        transformer, vae = shapes_alone(self.released, tiny=self._tiny)
+    def memory(self, request: GenerationRequest, dtype: Dtype, *, published: bool = False) -> GenerationMemory:
+        """Return what a request takes of a device.
+
+        Args:
+            request: Says how large the clip is.
+            dtype: Number format.
+            published: By the sizes of the released networks, whatever files there are.
+        """
+        files = None if self._tiny or published else self._files()
+        transformer, vae = shapes_alone(self.released, files, tiny=self._tiny)
+        text = self._library_weights(None if files is None else files.text, TEXT_PARAMETERS, dtype)
         config = transformer.config
         frames = (request.num_frames - 1) // VAE_STRIDE[0] + 1
         tokens = frames * (request.height // 16) * (request.width // 16)
@@ -292,11 +300,10 @@ class WanGenerator(DiffusionGenerator[_Networks]):
             working_tiled=decoder_working(TILE, TILE, request.num_frames, base, _VAE_CHUNK, "float32")
             + 2 * 3 * request.num_frames * request.height * request.width * DTYPE_BYTES["float32"],
         )
-        components["text_encoder"] = ComponentMemory(weights=0 if self._tiny else TEXT_PARAMETERS * size, working=0)
+        components["text_encoder"] = ComponentMemory(weights=text, working=0)
         if not self.released.experts:
-            components["image_encoder"] = ComponentMemory(
-                weights=0 if self._tiny else IMAGE_PARAMETERS * size, working=0
-            )
+            image = self._library_weights(None if files is None else files.image, IMAGE_PARAMETERS, dtype)
+            components["image_encoder"] = ComponentMemory(weights=image, working=0)
         return GenerationMemory(components=components, tiling=self._runs_on.tiling)
 
 

@@ -1,6 +1,6 @@
 """The networks of a Wan release, from random numbers or from the folders in which they are published."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from anisora.models.library_networks import (
     tokenizer,
     vision_network,
 )
-from anisora.models.published import PublishedNetwork, fill_from_folder, fill_original
+from anisora.models.published import PublishedNetwork, empty_network, read_network
 from anisora.models.published_folders import ReleaseFolders
 from anisora.models.text_encoding import TextEncoder
 from anisora.models.untrained import random_numbers
@@ -129,8 +129,8 @@ def read_parts(files: WanFiles, *, dtype: Dtype) -> WanParts:
         ConfigError: Tensors are not those of the configuration.
     """
     return WanParts(
-        transformers=tuple(_read(found, empty_transformer, dtype=dtype) for found in files.transformers),
-        vae=_read(files.vae, empty_vae, dtype="float32"),
+        transformers=tuple(read_network(found, empty_transformer, dtype=dtype) for found in files.transformers),
+        vae=read_network(files.vae, empty_vae, dtype="float32"),
         text=TextEncoder(
             tokenizer=tokenizer(files.tokenizer),
             module=text_network(files.text, dtype=dtype),
@@ -139,12 +139,6 @@ def read_parts(files: WanFiles, *, dtype: Dtype) -> WanParts:
         ),
         image=None if files.image is None else vision_network(files.image, dtype=dtype),
     )
-
-
-def _read(found: PublishedNetwork | FoundNetwork, build: Callable[[Mapping[str, Any]], Any], *, dtype: Dtype) -> Any:  # noqa: ANN401
-    if isinstance(found, FoundNetwork):
-        return fill_original(found, dtype=dtype)
-    return fill_from_folder(build(found.arguments()), found, dtype=dtype)
 
 
 def tiny_parts(release: WanRelease) -> WanParts:
@@ -170,15 +164,17 @@ def tiny_parts(release: WanRelease) -> WanParts:
     )
 
 
-def shapes_alone(release: WanRelease, *, tiny: bool) -> tuple[Any, Any]:
+def shapes_alone(release: WanRelease, files: WanFiles | None, *, tiny: bool) -> tuple[Any, Any]:
     """Return a transformer and the VAE of a release without numbers, to count them.
 
     Args:
         release: As published.
-        tiny: The small ones.
+        files: Whose networks they are; None for the published ones.
+        tiny: The small ones with random numbers.
     """
+    if files is not None:
+        return empty_network(files.transformers[0], empty_transformer), empty_network(files.vae, empty_vae)
     image_dim = None if release.experts else TINY_IMAGE if tiny else IMAGE_DIM
     config = _TINY if tiny else PUBLISHED
-    return empty_transformer(transformer_settings(config, image_dim)), empty_vae(
-        vae_settings(_TINY_VAE if tiny else {})
-    )
+    vae = empty_vae(vae_settings(_TINY_VAE if tiny else {}))
+    return empty_transformer(transformer_settings(config, image_dim)), vae
