@@ -2275,8 +2275,8 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
             "a network in bfloat16",
             "network",
             _WAN_DENOISER,
-            "velocity: torch.Tensor = self.network(",
-            "velocity: torch.Tensor = self.network.to(dtype := torch.bfloat16)(",
+            "dtype = self.network.patch_embedding",
+            "dtype = self.network.bfloat16().patch_embedding",
         ),
         (
             "a velocity of the other sign",
@@ -2299,8 +2299,8 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
             "the scales of queries and keys exchanged",
             "network",
             _WAN_KEYS,
-            ('    "cross_attn.norm_q": "attn2.norm_q",\n    "cross_attn.norm_k": "attn2.norm_k",\n'),
-            ('    "cross_attn.norm_q": "attn2.norm_k",\n    "cross_attn.norm_k": "attn2.norm_q",\n'),
+            ('    "self_attn.norm_q": "attn1.norm_q",\n    "self_attn.norm_k": "attn1.norm_k",\n'),
+            ('    "self_attn.norm_q": "attn1.norm_k",\n    "self_attn.norm_k": "attn1.norm_q",\n'),
         ),
         (
             "the attentions' scales exchanged",
