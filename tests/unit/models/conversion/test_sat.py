@@ -143,7 +143,7 @@ def test_wrong_checkpoints_are_refused_by_name(change: Any, message: str) -> Non
 def test_other_networks_in_the_file_are_left_out_and_only_those() -> None:
     state = tiny_sat()
     state["ema.decay"] = torch.ones(1)
-    with pytest.raises(ConfigError, match="has the key 'ema.decay'"):
+    with pytest.raises(ConfigError, match=r"has the key 'ema\.decay'"):
         converted(state)
     other = replace(SAT_TRANSFORMER, beside=("ema.", *SAT_TRANSFORMER.beside))
     shapes = shapes_of(build_transformer(SIZES.arguments()))
