@@ -1,12 +1,13 @@
 """SAT's checkpoints of CogVideoX: AniSora V1's transformer and the VAE that goes with it.
 
-The transformer's names were checked against the reference's class and its numbers against the reference's output. Of
-the VAE no output of the reference was at hand: its names follow from the reference's modules and the rules of the
-published converter, and what is known is that the map is one to one onto the names of diffusers. That the numbers give
-the reference's frames is not verified, nor that the published file has exactly these keys.
+The transformer's names were checked against the reference's class and its numbers against the reference's output.
 
-Reference: anisoraV1_infer/fastercache/models/cogvideox/dit_video_concat.py (DiffusionTransformer),
-sat/vae_modules/cp_enc_dec.py (ContextParallelEncoder3D, ContextParallelDecoder3D).
+The VAE's names are those of CogVideo's published module, of which a small one with random numbers gave the same latents
+and frames as diffusers' class with this map. No output of AniSora's copy was at hand; not verified is that its file has
+exactly these keys, and that its weights are those of stock CogVideoX.
+
+Reference: anisoraV1_infer/fastercache/models/cogvideox/dit_video_concat.py (DiffusionTransformer);
+CogVideo, sat/vae_modules/cp_enc_dec.py (ContextParallelEncoder3D, ContextParallelDecoder3D).
 """
 
 import re

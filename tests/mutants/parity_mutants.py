@@ -30,6 +30,8 @@ from typing import Any, Final
 import click
 from planted_mistakes import CLIPS, KINDS, LIBRARIES, MISTAKES, Mistake
 
+import anisora  # noqa: F401 - before any library, since it prepares the import of torchvision
+
 __all__ = ["CASE", "Outcome", "main", "report", "run_mistakes"]
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -141,7 +143,6 @@ def _work(job: Mapping[str, Any]) -> None:
     mistakes = [Mistake(**given) for given in job["mistakes"]]
     states, scale = _weights(target) if target in CLIPS else ({}, 1.0)
     for library in LIBRARIES.get(target, ()):
-        import_module("anisora")  # it arranges what these import
         import_module(library)
     # Nothing of ours may be left over from drawing the weights: each fork imports it anew, one module with a mistake.
     for name in [name for name in sys.modules if name.startswith("anisora.")]:

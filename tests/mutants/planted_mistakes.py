@@ -31,18 +31,22 @@ _WAN_CLASSES: Final = (
     "diffusers.models.autoencoders.autoencoder_kl_wan",
     "diffusers.models.transformers.transformer_wan",
 )
-LIBRARIES: Final = dict.fromkeys(
-    (
-        "gen_condition_tensor",
-        "gen_loop_v32_two_experts",
-        "gen_loop_v3_any_frame",
-        "gen_wan21_dit",
-        "gen_wan22_dit_noclip",
-        "gen_wan_vae",
+_COGVIDEOX_CLASSES: Final = ("diffusers.models.transformers.cogvideox_transformer_3d",)
+LIBRARIES: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("gen_v1_loop", "gen_v1_sat_dit"), _COGVIDEOX_CLASSES),
+    **dict.fromkeys(
+        (
+            "gen_condition_tensor",
+            "gen_loop_v32_two_experts",
+            "gen_loop_v3_any_frame",
+            "gen_wan21_dit",
+            "gen_wan22_dit_noclip",
+            "gen_wan_vae",
+        ),
+        _WAN_CLASSES,
     ),
-    _WAN_CLASSES,
-)
-"""{kind of golden case: modules of other authors that take long to import, and are imported once for all mistakes}"""
+}
+"""{kind of golden case: modules of libraries that take long to import, and are imported once for all mistakes}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +148,12 @@ _GUIDANCE: Final = "models/guidance.py"
 _SLOTS: Final = "models/cogvideox/guide_slots.py"
 _NOISE: Final = "models/cogvideox/noise_table.py"
 _DYNAMIC_GUIDANCE: Final = "models/cogvideox/dynamic_guidance.py"
+_SAT: Final = "models/conversion/sat.py"
+_COGVIDEOX: Final = "models/cogvideox/networks.py"
+_COGVIDEOX_CALL: Final = "models/cogvideox/transformer_call.py"
+_ROTARY: Final = "models/cogvideox/rotary.py"
+_COGVIDEOX_SAMPLING: Final = "models/cogvideox/sampling.py"
+_DPM: Final = "models/cogvideox/dpm_solver.py"
 
 
 def _of(target: str, *rows: tuple[str, str, str, str, str] | tuple[str, str, str, str, str, str]) -> list[Mistake]:
@@ -2368,6 +2378,201 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
             _WAN_VAE,
             "self.network.encode(video[None].to(parameter))",
             "self.network.bfloat16().encode(video[None].bfloat16())",
+        ),
+    ),
+    *_of(
+        "gen_v1_sat_dit",
+        (
+            "queries for keys",
+            "network",
+            _SAT,
+            'Piece("attn1.to_q", 3, (0,)),\n        Piece("attn1.to_k", 3, (1,)),',
+            'Piece("attn1.to_q", 3, (1,)),\n        Piece("attn1.to_k", 3, (0,)),',
+        ),
+        (
+            "values cut as if heads were interleaved",
+            "network",
+            _SAT,
+            'Piece("attn1.to_v", 3, (2,))',
+            'Piece("attn1.to_v", 6, (2, 5))',
+        ),
+        (
+            "norms of queries for those of keys",
+            "network",
+            _SAT,
+            '(Piece("attn1.norm_q"),),\n    "mixins.adaln_layer.key_layernorm_list.{}": (Piece("attn1.norm_k"),)',
+            '(Piece("attn1.norm_k"),),\n    "mixins.adaln_layer.key_layernorm_list.{}": (Piece("attn1.norm_q"),)',
+        ),
+        (
+            "modulations cut in halves",
+            "network",
+            _SAT,
+            '12, (0, 1, 2, 6, 7, 8)),\n        Piece("norm2.linear", 12, (3, 4, 5, 9, 10, 11))',
+            '12, (0, 1, 2, 3, 4, 5)),\n        Piece("norm2.linear", 12, (6, 7, 8, 9, 10, 11))',
+        ),
+        (
+            "modulations of the text before those of the clip",
+            "network",
+            _SAT,
+            "(0, 1, 2, 6, 7, 8)",
+            "(6, 7, 8, 0, 1, 2)",
+        ),
+        (
+            "scale before shift",
+            "network",
+            _SAT,
+            "(3, 4, 5, 9, 10, 11)",
+            "(4, 3, 5, 10, 9, 11)",
+        ),
+        (
+            "the norm after the blocks for that before the output",
+            "network",
+            _SAT,
+            '"norm_final",\n    "mixins.final_layer.norm_final": "norm_out.norm"',
+            '"norm_out.norm",\n    "mixins.final_layer.norm_final": "norm_final"',
+        ),
+        (
+            "the epsilons of diffusers",
+            "network",
+            _COGVIDEOX,
+            "if epsilons is not None:",
+            "if epsilons is None:",
+        ),
+        (
+            "the epsilon of the blocks before the output",
+            "network",
+            _COGVIDEOX,
+            "network.norm_out.norm.eps = epsilons.final_layer_norm_final",
+            "network.norm_out.norm.eps = epsilons.final_layernorm",
+        ),
+        (
+            "the epsilon of queries and keys in the blocks",
+            "network",
+            _COGVIDEOX,
+            "block.norm1.norm.eps = epsilons.input_layernorm",
+            "block.norm1.norm.eps = epsilons.query_key_layernorm",
+        ),
+        (
+            "positions stretched to the stock grid",
+            "network",
+            _COGVIDEOX_CALL,
+            "(config.sample_height, config.sample_width) if stretched else None",
+            "(config.sample_height, config.sample_width)",
+        ),
+        (
+            "rows for columns",
+            "network",
+            _ROTARY,
+            "grid = (height // patch_size, width // patch_size)",
+            "grid = (width // patch_size, height // patch_size)",
+        ),
+        (
+            "a timestep of 0 to 1",
+            "network",
+            _COGVIDEOX_CALL,
+            "torch.as_tensor(timestep, device=network.device).expand",
+            "torch.as_tensor(timestep / 1000, device=network.device).expand",
+        ),
+        (
+            "timesteps counted from 1",
+            "network",
+            _COGVIDEOX_CALL,
+            "torch.as_tensor(timestep, device",
+            "torch.as_tensor(timestep + 1, device",
+        ),
+    ),
+    *_of(
+        "gen_v1_loop",
+        (
+            "the condition before the noisy latents",
+            "sampling",
+            _COGVIDEOX_SAMPLING,
+            "[state, condition.to(state)]",
+            "[condition.to(state), state]",
+        ),
+        (
+            "the condition with the prompt alone",
+            "sampling",
+            _COGVIDEOX_SAMPLING,
+            "predict(torch.cat([latents, latents]),",
+            "predict(torch.cat([torch.cat([state, 0 * condition], dim=2), latents]),",
+        ),
+        (
+            "the prompt in both branches",
+            "sampling",
+            _COGVIDEOX_SAMPLING,
+            "without = torch.zeros_like(text) if negative_text is None else negative_text",
+            "without = text if negative_text is None else negative_text",
+        ),
+        (
+            "branches swapped",
+            "sampling",
+            _COGVIDEOX_SAMPLING,
+            "torch.cat([without, text])",
+            "torch.cat([text, without])",
+        ),
+        (
+            "guidance of one strength",
+            "formula",
+            _DPM,
+            "strength = dynamic_guidance(timestep, steps, scale=scale, exponent=exponent)",
+            "strength = scale",
+        ),
+        (
+            "one table for the solver and the denoiser",
+            "formula",
+            _DPM,
+            "nearest_entry(known, level)",
+            "level",
+        ),
+        (
+            "the denoiser's entry at the timestep",
+            "formula",
+            _DPM,
+            "nearest_entry(known, level)",
+            "float(known[timestep])",
+        ),
+        (
+            "the network predicts noise",
+            "formula",
+            _DPM,
+            "return level * state - math.sqrt(1 - level**2) * velocity",
+            "return (state - math.sqrt(1 - level**2) * velocity) / max(level, 1e-2)",
+        ),
+        (
+            "steps of order 1",
+            "formula",
+            _DPM,
+            "before = (level, clean)",
+            "before = None",
+        ),
+        (
+            "the first step's memory weighs in",
+            "formula",
+            _DPM,
+            "weight = step / (2 * (_log_ratio(level) - _log_ratio(before[0])))",
+            "weight = step / (2 * (_log_ratio(level) - _log_ratio(max(before[0], 1e-2))))",
+        ),
+        (
+            "the noise of the step before",
+            "sampling",
+            _DPM,
+            "step_noise[index] if next_level < 1",
+            "step_noise[index - 1] if next_level < 1",
+        ),
+        (
+            "no noise after the first state",
+            "sampling",
+            _DPM,
+            "math.sqrt((1 - next_level**2) * gained) * noise",
+            "0 * noise",
+        ),
+        (
+            "the gain of half a step",
+            "formula",
+            _DPM,
+            "gained = -math.expm1(-2 * step)",
+            "gained = -math.expm1(-step)",
         ),
     ),
 )

@@ -35,6 +35,8 @@ OTHER_TARGETS = (
     "gen_oss_sigmas",
     "gen_spatial_masks",
     "gen_unipc_schedule",
+    "gen_v1_loop",
+    "gen_v1_sat_dit",
     "gen_v1_schedule",
     "gen_v1_slots",
     "gen_wan21_dit",

@@ -1,0 +1,109 @@
+"""Models read from folders of diffusers: the same frames as from memory, and faults told by name."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from model_folders import tiny_parts, write_folder
+from tiny_models import NO_SETTINGS, RELEASED, posed, tiny_model
+
+from anisora.harness.errors import AnisoraError, ConfigError, WeightsMissing
+from anisora.harness.media.decoder import DecoderPool
+from anisora.harness.protocols import GenerationSettings
+from anisora.harness.registry import registry
+
+SMALL = GenerationSettings(height=64, width=112, num_frames=9, steps=2)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DecoderPool]:
+    with DecoderPool() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def v3_2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("v3.2"), tiny_parts("anisora-v3.2"))
+
+
+@pytest.mark.parametrize("name", ["anisora-v1", "anisora-v3", "anisora-v3.2"])
+def test_a_folder_gives_the_frames_that_its_networks_give_in_memory(
+    tmp_path: Path, pool: DecoderPool, name: str
+) -> None:
+    track = sorted(RELEASED[name].tracks)[0]
+    sample = posed(tmp_path / "sample", track)
+    folder = write_folder(tmp_path / "weights", tiny_parts(name))
+    model = registry("models").create(f"{name}:weights={folder}")
+    assert not model.info.untrained
+    assert "at once" in model.prepare(settings=SMALL)
+    ours = model.generate(sample, seed=3, settings=SMALL, reader=pool).frames
+    expected = tiny_model(name).generate(sample, seed=3, settings=NO_SETTINGS, reader=pool).frames
+    assert np.array_equal(ours, expected)
+
+
+def test_parts_come_from_the_release_s_folder_and_from_that_of_its_base(
+    tmp_path: Path, pool: DecoderPool, v3_2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = RELEASED["anisora-v3.2"]
+    own, companions = tmp_path / released.folder, tmp_path / released.companions
+    shutil.copytree(v3_2, companions)
+    own.mkdir()
+    for part in ("transformer", "transformer_2"):
+        (companions / part).rename(own / part)
+    monkeypatch.setenv("ANISORA_WEIGHTS", str(tmp_path))
+    sample = posed(tmp_path / "sample", "i2v")
+    frames = registry("models").create("anisora-v3.2").generate(sample, seed=0, settings=SMALL, reader=pool).frames
+    expected = tiny_model("anisora-v3.2").generate(sample, seed=0, settings=NO_SETTINGS, reader=pool).frames
+    assert np.array_equal(frames, expected)
+    shutil.rmtree(own / "transformer_2")
+    with pytest.raises(WeightsMissing, match=r"lacks 1 of 5 parts: V3\.2/transformer_2"):
+        registry("models").create("anisora-v3.2").prepare(settings=SMALL)
+
+
+def _lose_a_key(part: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    file = next(part.glob("*.safetensors"))
+    state = load_file(file)
+    del state["proj_out.bias"]
+    save_file(state, file)
+
+
+def _change_the_config(part: Path) -> None:
+    config = json.loads((part / "config.json").read_text())
+    (part / "config.json").write_text(json.dumps({**config, "num_layers": 3}))
+
+
+def _cut(part: Path) -> None:
+    file = next(part.glob("*.safetensors"))
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def _no_json(part: Path) -> None:
+    (part / "config.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "told"),
+    [
+        (_lose_a_key, ConfigError, r"1 tensors are missing, unknown or of another shape, the first are proj_out\.bias"),
+        (_change_the_config, ConfigError, r"blocks\.2\."),
+        (_cut, AnisoraError, r"transformer"),
+        (_no_json, ConfigError, r"cannot be read"),
+    ],
+)
+def test_a_damaged_folder_is_told_by_name(
+    tmp_path: Path, pool: DecoderPool, v3_2: Path, damage: object, error: type[AnisoraError], told: str
+) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(v3_2, folder)
+    damage(folder / "transformer")  # type: ignore[operator]
+    sample = posed(tmp_path / "sample", "i2v")
+    with pytest.raises(error, match=told) as caught:
+        registry("models").create(f"anisora-v3.2:weights={folder}").generate(
+            sample, seed=0, settings=SMALL, reader=pool
+        )
+    assert "\n" not in str(caught.value)
