@@ -14,8 +14,15 @@ from anisora.harness.errors import AnisoraError, ConfigError, WeightsMissing
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.protocols import GenerationSettings
 from anisora.harness.registry import registry
+from anisora.harness.types import Frames
 
 SMALL = GenerationSettings(height=64, width=112, num_frames=9, steps=2)
+
+
+def assert_same(ours: Frames, expected: Frames) -> None:
+    """Equal but for the last bits: tensors that are mapped from a file lie otherwise in memory."""
+    assert ours.shape == expected.shape
+    assert np.abs(ours.astype(np.int16) - expected).max() <= 1
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +48,7 @@ def test_a_folder_gives_the_frames_that_its_networks_give_in_memory(
     assert "at once" in model.prepare(settings=SMALL)
     ours = model.generate(sample, seed=3, settings=SMALL, reader=pool).frames
     expected = tiny_model(name).generate(sample, seed=3, settings=NO_SETTINGS, reader=pool).frames
-    assert np.array_equal(ours, expected)
+    assert_same(ours, expected)
 
 
 def test_parts_come_from_the_release_s_folder_and_from_that_of_its_base(
@@ -57,7 +64,7 @@ def test_parts_come_from_the_release_s_folder_and_from_that_of_its_base(
     sample = posed(tmp_path / "sample", "i2v")
     frames = registry("models").create("anisora-v3.2").generate(sample, seed=0, settings=SMALL, reader=pool).frames
     expected = tiny_model("anisora-v3.2").generate(sample, seed=0, settings=NO_SETTINGS, reader=pool).frames
-    assert np.array_equal(frames, expected)
+    assert_same(frames, expected)
     shutil.rmtree(own / "transformer_2")
     with pytest.raises(WeightsMissing, match=r"lacks 1 of 5 parts: V3\.2/transformer_2"):
         registry("models").create("anisora-v3.2").prepare(settings=SMALL)
