@@ -3,7 +3,7 @@
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,8 @@ def names_in(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def wan(tmp_path: Path) -> Iterator[Path]:
-    yield write_wan_folder(tmp_path / "wan", wan_transformer())
+def wan(tmp_path: Path) -> Path:
+    return write_wan_folder(tmp_path / "wan", wan_transformer())
 
 
 # -- what is converted

@@ -23,6 +23,7 @@ __all__ = [
     "wan_transformer",
     "wan_vae",
     "wan_vae_state",
+    "write_releases",
     "write_wan_folder",
 ]
 
@@ -168,7 +169,7 @@ def wan_vae_state(network: Any) -> dict[str, Any]:
 
 
 def sat_state(network: Any) -> dict[str, Any]:
-    """Return what ``mp_rank_00_model_states.pt`` has under "module": the transformer, and beside it what is left out."""
+    """Return what ``mp_rank_00_model_states.pt`` has under "module": the transformer, and what is left out."""
     import torch
 
     names = [*SAT_OUTSIDE, *(name.format(layer) for layer in range(network.config.num_layers) for name in SAT_BLOCK)]
@@ -230,8 +231,26 @@ def save_shards(
 
 
 def write_wan_folder(folder: Path, network: Any, shards: int = 3) -> Path:
-    """Write a transformer as the releases of Wan have it: shards, their index and ``config.json``; return the folder."""
+    """Write a transformer as Wan's releases have it: shards, their index and ``config.json``; return the folder."""
     save_shards(folder, wan_state(network), shards)
     config = WAN_CONFIG | {"num_layers": network.config.num_layers}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def write_releases(folder: Path) -> Path:
+    """Write the folders of V1 (5B, CogVideoX_VAE_T5), V3 and V3.2 as they are published; return the folder."""
+    import torch
+
+    for name in ("5B/1000", "CogVideoX_VAE_T5", "V3", "V3.2"):
+        (folder / name).mkdir(parents=True)
+    torch.save({"module": sat_state(sat_transformer())}, folder / "5B" / "1000" / "mp_rank_00_model_states.pt")
+    vae = {"state_dict": sat_vae_state(sat_vae())}
+    torch.save(vae, folder / "CogVideoX_VAE_T5" / "videokl_ch16_long_20w.pt")
+    write_wan_folder(folder / "V3", wan_transformer())
+    for seed, name in enumerate(("high_noise_model", "low_noise_model")):
+        write_wan_folder(folder / "V3.2" / name, wan_transformer(has_image_branch=False, seed=10 + seed))
+    for name in ("V3", "V3.2"):
+        torch.save(wan_vae_state(wan_vae()), folder / name / "Wan2.1_VAE.pth")
+        (folder / name / "models_t5_umt5-xxl-enc-bf16.pth").write_bytes(b"never opened")
     return folder
