@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 from anisora_folder import write_anisora_folder
 from documentation import rated_clips
+from official_checkpoints import write_releases
 from showcase_folder import write_showcase_folder
 from small_suite import anisora, only_run
 from vbench_i2v_folder import write_vbench_i2v_folder
@@ -128,6 +129,7 @@ def add_named_run(folder: Path) -> None:
     _write_checkpoint(folder)
     _write_gallery(folder)
     _write_tables(folder)
+    write_releases(folder / "Index-anisora")
     names = sorted(path.stem for path in (folder / "outputs" / "v2").iterdir())
     ratings = [f"{name},{1 + at % 5}" for at, name in enumerate(names)]
     scores = [f"{name},{0.9 - 0.01 * at}" for at, name in enumerate(names)]
@@ -202,6 +204,13 @@ def _write_made_clips(folder: Path, names: Sequence[str]) -> None:
     noisy = [degrade("noise", frames, severity=0.1 + 0.01 * place) for place in range(len(names))]
     with DecoderPool() as pool:
         _write(pool, folder, list(zip(names, noisy, [16.0] * len(names), strict=True)))
+
+
+def prepare_models(folder: Path) -> Path:
+    """Write what the page on models takes for granted: ``Index-anisora/``, of tiny networks."""
+    folder.mkdir(parents=True)
+    write_releases(folder / "Index-anisora")
+    return folder
 
 
 def prepare_weights(folder: Path) -> Path:
