@@ -53,7 +53,7 @@ _EXPERT_NAMES: Final = ("transformer", "transformer_2")
 _SMALL_AREA: Final = 480 * 832
 TEXT_PARAMETERS: Final = 5_680_910_336
 """Of UMT5-XXL's encoder."""
-IMAGE_PARAMETERS: Final = 632_076_800
+IMAGE_PARAMETERS: Final = 630_766_080
 """Of CLIP ViT-H/14's image encoder."""
 _VAE_CHUNK: Final = VAE_STRIDE[0]
 """Frames that the VAE decodes at once."""
