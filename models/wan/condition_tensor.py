@@ -24,6 +24,7 @@ __all__ = [
     "keyframe_condition",
     "keyframe_video",
     "mask_video_condition",
+    "normalised",
 ]
 
 Encode = Callable[["torch.Tensor"], "torch.Tensor"]
@@ -84,6 +85,21 @@ def keyframe_video(
     return video
 
 
+def normalised(
+    latents: "torch.Tensor", latents_mean: Sequence[float] = LATENTS_MEAN, latents_std: Sequence[float] = LATENTS_STD
+) -> "torch.Tensor":
+    """Return latents as the networks see them, (x - mean) / std of each channel.
+
+    Args:
+        latents: (..., z, T, h, w).
+        latents_mean: Of each channel.
+        latents_std: The same.
+    """
+    mean = latents.new_tensor(latents_mean).view(-1, 1, 1, 1)
+    std = latents.new_tensor(latents_std).view(-1, 1, 1, 1)
+    return (latents - mean) / std
+
+
 def condition_tensor(
     video: "torch.Tensor",
     mask: "torch.Tensor",
@@ -115,9 +131,7 @@ def condition_tensor(
             f"`encode` returned latents of shape {tuple(latents.shape)}; expected {len(latents_mean)} channels of "
             f"{tuple(mask.shape[1:])}, the mask's. Pass the VAE that the network was trained with."
         )
-    mean = latents.new_tensor(latents_mean).view(-1, 1, 1, 1)
-    std = latents.new_tensor(latents_std).view(-1, 1, 1, 1)
-    return torch.cat([mask.to(latents), (latents - mean) / std])
+    return torch.cat([mask.to(latents), normalised(latents, latents_mean, latents_std)])
 
 
 def keyframe_condition(

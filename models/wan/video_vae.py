@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from anisora.harness.errors import DataError
-from anisora.models.wan.condition_tensor import LATENTS_MEAN, LATENTS_STD
+from anisora.models.wan.condition_tensor import LATENTS_MEAN, LATENTS_STD, normalised
 from anisora.models.wan.latent_size import VAE_STRIDE
 
 if TYPE_CHECKING:
@@ -73,15 +73,6 @@ class WanVae:
         latents: torch.Tensor = posterior.mode()[0].float()
         return latents
 
-    def normalised(self, latents: "torch.Tensor") -> "torch.Tensor":
-        """Return latents as the transformer sees them, (x - mean) / std of each channel.
-
-        Args:
-            latents: (..., z, T, h, w), as ``encode`` returns them.
-        """
-        mean, std = self._constants(latents)
-        return (latents - mean) / std
-
     def latents(self, video: "torch.Tensor") -> "torch.Tensor":
         """Return the normalised latents of a clip; see ``encode``.
 
@@ -94,7 +85,7 @@ class WanVae:
         Raises:
             DataError: The clip has a number of frames that the VAE cannot have.
         """
-        return self.normalised(self.encode(video))
+        return normalised(self.encode(video), self.latents_mean, self.latents_std)
 
     def decode(self, latents: "torch.Tensor") -> "torch.Tensor":
         """Return the clip of normalised latents.
@@ -113,12 +104,8 @@ class WanVae:
                 f"`latents` has shape {tuple(latents.shape)}; expected ({len(self.latents_mean)}, T, h, w). "
                 "Decode one clip at a time."
             )
-        mean, std = self._constants(latents)
+        mean, std = (latents.new_tensor(values).view(-1, 1, 1, 1) for values in (self.latents_mean, self.latents_std))
         parameter = next(self.network.parameters())
         decoded = self.network.decode((latents * std + mean)[None].to(parameter), return_dict=False)[0]
-        pixels: torch.Tensor = decoded[0].float().clamp(-1.0, 1.0)
+        pixels: torch.Tensor = decoded[0].float()
         return pixels
-
-    def _constants(self, latents: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
-        mean, std = (latents.new_tensor(values).view(-1, 1, 1, 1) for values in (self.latents_mean, self.latents_std))
-        return mean, std

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -27,7 +28,7 @@ from types import CodeType, ModuleType
 from typing import Any, Final
 
 import click
-from planted_mistakes import CLIPS, KINDS, MISTAKES, Mistake
+from planted_mistakes import CLIPS, KINDS, LIBRARIES, MISTAKES, Mistake
 
 __all__ = ["CASE", "Outcome", "main", "report", "run_mistakes"]
 
@@ -139,6 +140,9 @@ def _work(job: Mapping[str, Any]) -> None:
     target, golden = str(job["target"]), Path(job["golden"])
     mistakes = [Mistake(**given) for given in job["mistakes"]]
     states, scale = _weights(target) if target in CLIPS else ({}, 1.0)
+    for library in LIBRARIES.get(target, ()):
+        import_module("anisora")  # it arranges what these import
+        import_module(library)
     # Nothing of ours may be left over from drawing the weights: each fork imports it anew, one module with a mistake.
     for name in [name for name in sys.modules if name.startswith("anisora.")]:
         del sys.modules[name]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["CLIPS", "KINDS", "MISTAKES", "Mistake"]
+__all__ = ["CLIPS", "KINDS", "LIBRARIES", "MISTAKES", "Mistake"]
 
 KINDS: Final = ("preprocessing", "network", "sampling", "formula")
 _BLINK: Final = "blink"
@@ -26,6 +26,23 @@ CLIPS: Final = {
     "overall_consistency": _BLINK,
 }
 """{dimension: a word in the name of the clip of tests/data/vbench that its mistakes are tried on}"""
+
+_WAN_CLASSES: Final = (
+    "diffusers.models.autoencoders.autoencoder_kl_wan",
+    "diffusers.models.transformers.transformer_wan",
+)
+LIBRARIES: Final = dict.fromkeys(
+    (
+        "gen_condition_tensor",
+        "gen_loop_v32_two_experts",
+        "gen_loop_v3_any_frame",
+        "gen_wan21_dit",
+        "gen_wan22_dit_noclip",
+        "gen_wan_vae",
+    ),
+    _WAN_CLASSES,
+)
+"""{kind of golden case: modules of other authors that take long to import, and are imported once for all mistakes}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +132,12 @@ _MASK: Final = "models/wan/condition_mask.py"
 _FLOW: Final = "models/wan/flow_schedule.py"
 _UNIPC: Final = "models/wan/unipc.py"
 _EXPERTS: Final = "models/wan/experts.py"
+_CONDITION: Final = "models/wan/condition_tensor.py"
+_WAN_KEYS: Final = "models/conversion/wan.py"
+_WAN_NETWORKS: Final = "models/wan/networks.py"
+_WAN_DENOISER: Final = "models/wan/denoiser.py"
+_WAN_VAE: Final = "models/wan/video_vae.py"
+_WAN_LOOP: Final = "models/wan/sampling.py"
 _STEP_LISTS: Final = "models/wan/step_lists.py"
 _SEARCH: Final = "models/wan/step_search.py"
 _GUIDANCE: Final = "models/guidance.py"
@@ -2045,6 +2068,306 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
             _DYNAMIC_GUIDANCE,
             "(1 - math.cos(",
             "(1 - math.sin(",
+        ),
+    ),
+    *_of(
+        "gen_condition_tensor",
+        (
+            "latents before the mask",
+            "network",
+            _CONDITION,
+            "[mask.to(latents), normalised(latents, latents_mean, latents_std)]",
+            "[normalised(latents, latents_mean, latents_std), mask.to(latents)]",
+        ),
+        (
+            "latents that are not normalised",
+            "formula",
+            _CONDITION,
+            "normalised(latents, latents_mean, latents_std)]",
+            "latents]",
+        ),
+        (
+            "images that stay in 0 to 1",
+            "preprocessing",
+            _CONDITION,
+            "image.float()[None] * 2 - 1",
+            "image.float()[None]",
+        ),
+        (
+            "black where nothing is known",
+            "preprocessing",
+            _CONDITION,
+            "video = torch.zeros(3,",
+            "video = -torch.ones(3,",
+        ),
+        (
+            "images resized with antialiasing",
+            "preprocessing",
+            _CONDITION,
+            "align_corners=False, antialias=False",
+            "align_corners=False, antialias=True",
+        ),
+        (
+            "images resized bilinearly",
+            "preprocessing",
+            _CONDITION,
+            'mode="bicubic", align',
+            'mode="bilinear", align',
+        ),
+        (
+            "a sample of the posterior in conditions",
+            "sampling",
+            _WAN_VAE,
+            "posterior.mode()",
+            "posterior.sample()",
+        ),
+    ),
+    *_of(
+        "gen_loop_v32_two_experts",
+        (
+            "the experts exchanged",
+            "network",
+            _WAN_LOOP,
+            "(network.high, high) if is_high else (network.low, low)",
+            "(network.low, high) if is_high else (network.high, low)",
+        ),
+        (
+            "a pair of guidance as (high, low)",
+            "formula",
+            _WAN_LOOP,
+            "(batch, *_), (low, high) = state.shape, scales",
+            "(batch, *_), (high, low) = state.shape, scales",
+        ),
+        (
+            "the boundary of the text-to-video networks",
+            "sampling",
+            _WAN_LOOP,
+            "is_high_noise(timestep, network.boundary)",
+            "is_high_noise(timestep, 0.875)",
+        ),
+        (
+            "the expert above the boundary only",
+            "sampling",
+            _WAN_LOOP,
+            'return "H" if is_high_noise(timestep, experts.boundary) else "L"',
+            'return "H" if timestep > 972 else "L"',
+        ),
+        (
+            "a state in bfloat16",
+            "sampling",
+            _WAN_LOOP,
+            "start, levels, timesteps = noise.float(),",
+            "start, levels, timesteps = noise.bfloat16(),",
+        ),
+        (
+            "texts that are not padded",
+            "network",
+            _WAN_DENOISER,
+            "padded_text(list(text), self.text_len)",
+            "text",
+        ),
+    ),
+    *_of(
+        "gen_loop_v3_any_frame",
+        (
+            "the condition before the noise",
+            "network",
+            _WAN_LOOP,
+            "[state, _of_batch(inputs.condition, batch).to(state)]",
+            "[_of_batch(inputs.condition, batch).to(state), state]",
+        ),
+        (
+            "guidance towards the negative prompt",
+            "formula",
+            _WAN_LOOP,
+            "guided(unconditional, conditional, scale)",
+            "guided(conditional, unconditional, scale)",
+        ),
+        (
+            "guidance added to the conditional prediction",
+            "formula",
+            _WAN_LOOP,
+            "guided(unconditional, conditional, scale)",
+            "conditional + scale * (conditional - unconditional)",
+        ),
+        (
+            "zeros for the negative prompt",
+            "network",
+            _WAN_LOOP,
+            "asked(joined, told, _of_batch(inputs.negative_text, batch), image)",
+            "asked(joined, told, 0 * _of_batch(inputs.text, batch), image)",
+        ),
+        (
+            "levels without the shift",
+            "sampling",
+            _WAN_LOOP,
+            "tuple(unipc_sigmas(steps, shift).tolist())",
+            "tuple(unipc_sigmas(steps, 1.0).tolist())",
+        ),
+        (
+            "timesteps one too low",
+            "sampling",
+            _WAN_LOOP,
+            "[int(timestep) for timestep in timesteps]",
+            "[int(timestep) - 1 for timestep in timesteps]",
+        ),
+        (
+            "decoded without the standard deviations",
+            "formula",
+            _WAN_VAE,
+            "(latents * std + mean)",
+            "(latents + mean)",
+        ),
+    ),
+    *_of(
+        "gen_wan21_dit",
+        (
+            "the keys of the image for those of the text",
+            "network",
+            _WAN_KEYS,
+            ('    "cross_attn.k_img": "attn2.add_k_proj",\n    "cross_attn.v_img": "attn2.add_v_proj",\n'),
+            ('    "cross_attn.k_img": "attn2.add_v_proj",\n    "cross_attn.v_img": "attn2.add_k_proj",\n'),
+        ),
+        (
+            "queries and keys exchanged",
+            "network",
+            _WAN_KEYS,
+            'f"attn1.to_{name}" for name in "qkv"',
+            'f"attn1.to_{other}" for name, other in zip("qkv", "kqv")',
+        ),
+        (
+            "the second layers of text and time exchanged",
+            "network",
+            _WAN_KEYS,
+            (
+                '    "text_embedding.2": "condition_embedder.text_embedder.linear_2",\n'
+                '    "time_embedding.0": "condition_embedder.time_embedder.linear_1",\n'
+                '    "time_embedding.2": "condition_embedder.time_embedder.linear_2",\n'
+            ),
+            (
+                '    "text_embedding.2": "condition_embedder.time_embedder.linear_2",\n'
+                '    "time_embedding.0": "condition_embedder.time_embedder.linear_1",\n'
+                '    "time_embedding.2": "condition_embedder.text_embedder.linear_2",\n'
+            ),
+        ),
+        (
+            "rotary positions of another base",
+            "network",
+            _WAN_NETWORKS,
+            "rope.patch_size, rope.max_seq_len)",
+            "rope.patch_size, rope.max_seq_len, 1000.0)",
+        ),
+        (
+            "the level of noise for the timestep",
+            "network",
+            _WAN_DENOISER,
+            "timestep=timestep,",
+            "timestep=timestep / 1000,",
+        ),
+        (
+            "ones behind the text",
+            "preprocessing",
+            _WAN_DENOISER,
+            "text.new_zeros(length",
+            "text.new_ones(length",
+        ),
+        (
+            "a network in bfloat16",
+            "network",
+            _WAN_DENOISER,
+            "dtype = self.network.patch_embedding",
+            "dtype = self.network.bfloat16().patch_embedding",
+        ),
+        (
+            "a velocity of the other sign",
+            "formula",
+            _WAN_DENOISER,
+            "return velocity.float()",
+            "return -velocity.float()",
+        ),
+    ),
+    *_of(
+        "gen_wan22_dit_noclip",
+        (
+            "texts that are not padded",
+            "network",
+            _WAN_DENOISER,
+            "padded_text(list(text), self.text_len)",
+            "text",
+        ),
+        (
+            "the scales of queries and keys exchanged",
+            "network",
+            _WAN_KEYS,
+            ('    "self_attn.norm_q": "attn1.norm_q",\n    "self_attn.norm_k": "attn1.norm_k",\n'),
+            ('    "self_attn.norm_q": "attn1.norm_k",\n    "self_attn.norm_k": "attn1.norm_q",\n'),
+        ),
+        (
+            "the attentions' scales exchanged",
+            "network",
+            _WAN_KEYS,
+            (
+                '    "self_attn.norm_q": "attn1.norm_q",\n'
+                '    "self_attn.norm_k": "attn1.norm_k",\n'
+                '    "cross_attn.norm_q": "attn2.norm_q",\n'
+            ),
+            (
+                '    "self_attn.norm_q": "attn2.norm_q",\n'
+                '    "self_attn.norm_k": "attn1.norm_k",\n'
+                '    "cross_attn.norm_q": "attn1.norm_q",\n'
+            ),
+        ),
+        (
+            "heads twice as wide",
+            "network",
+            _WAN_NETWORKS,
+            ('        "num_attention_heads": heads,\n        "attention_head_dim": dim // heads,\n'),
+            ('        "num_attention_heads": heads // 2,\n        "attention_head_dim": dim // heads * 2,\n'),
+        ),
+    ),
+    *_of(
+        "gen_wan_vae",
+        (
+            "latents without their means",
+            "formula",
+            _CONDITION,
+            "return (latents - mean) / std",
+            "return latents / std",
+        ),
+        (
+            "latents times their standard deviations",
+            "formula",
+            _CONDITION,
+            "return (latents - mean) / std",
+            "return (latents - mean) * std",
+        ),
+        (
+            "a sample of the posterior",
+            "sampling",
+            _WAN_VAE,
+            "posterior.mode()",
+            "posterior.sample()",
+        ),
+        (
+            "means added before the standard deviations are undone",
+            "formula",
+            _WAN_VAE,
+            "(latents * std + mean)",
+            "((latents + mean) * std)",
+        ),
+        (
+            "the residual blocks of the middle exchanged",
+            "network",
+            _WAN_KEYS,
+            '_MIDDLE: Final = (("resnets.0", _RESIDUAL), ("attentions.0", _ATTENTION), ("resnets.1", _RESIDUAL))',
+            '_MIDDLE: Final = (("resnets.1", _RESIDUAL), ("attentions.0", _ATTENTION), ("resnets.0", _RESIDUAL))',
+        ),
+        (
+            "a VAE in bfloat16",
+            "network",
+            _WAN_VAE,
+            "self.network.encode(video[None].to(parameter))",
+            "self.network.bfloat16().encode(video[None].bfloat16())",
         ),
     ),
 )

@@ -1,6 +1,7 @@
 """Prompts, conditions and schedules of the generators against the reference's, driven by what a case says."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,15 +23,21 @@ numpy_files = pytest.importorskip("safetensors.numpy")
 
 NEEDED = {
     "c11_prompt_grammar": {"suffix_v1 119 out", "line_v32 6 out", "frame_mask 29 mask_ones_channel_latentframe"},
+    "gen_condition_tensor": {"item 2 frame_ids", "item 3 size", "y_0", "y_4", "y_5"},
     "gen_flowmatch_schedule": {"96 sigmas", "16 timesteps", "train_1000 weights", "train_1000 timesteps"},
     "gen_frame_ids": {"single 67", "multi 3 image_at_frame", "mask4_5", "invalid 1 reference_outcome"},
     "gen_latent_size": {"sizes 39"},
+    "gen_loop_v32_two_experts": {"2 final", "1 trajectory_in", "0 experts", "2 timesteps"},
+    "gen_loop_v3_any_frame": {"y", "0 decoded", "1 final", "0 trajectory_in", "1 timesteps"},
     "gen_oss_search": {"search 0 time", "search 3 steps", "search 2 final_cost", "median"},
     "gen_oss_sigmas": {"v2_12_544p sigmas", "v2_16 final"},
     "gen_spatial_masks": {"item 3 size", "mask4_3", "masked_video_2"},
     "gen_unipc_schedule": {"8_5 timesteps", "40_3 trajectory", "40_5 experts_boundary_0_875", "combinations"},
     "gen_v1_schedule": {"50 guidance", "10 timesteps", "25 sqrt_alpha_bar", "1000 denoiser_table_1000_ascending_index"},
     "gen_v1_slots": {"inference_slots 11", "frame_to_slot 47 own_video_latent_used"},
+    "gen_wan21_dit": {"output_0", "output_1", "output_2"},
+    "gen_wan22_dit_noclip": {"output_0", "output_1", "output_2"},
+    "gen_wan_vae": {"latent_0", "decoded_0", "latent_1", "decoded_2"},
 }
 """Some of the quantities that must be among those compared."""
 
@@ -98,6 +105,13 @@ def test_everything_that_the_reference_computed_is_computed_alike(kind: str) -> 
         ("gen_v1_schedule", "guidance_scale", 5),
         ("gen_v1_schedule", "guidance_exp", 3),
         ("gen_v1_schedule", "steps", [50, 10]),
+        ("gen_wan21_dit", "num_heads", 4),
+        ("gen_wan21_dit", "eps", 0.1),
+        ("gen_wan22_dit_noclip", "text_len", 40),
+        ("gen_wan_vae", "latents_mean", [0.0] * 16),
+        ("gen_wan_vae", "latents_std", [1.0] * 16),
+        ("gen_loop_v32_two_experts", "boundary", 0.95),
+        ("gen_loop_v3_any_frame", "positions", [0.0, 1.0]),
     ],
 )
 def test_every_constant_of_a_case_is_used(kind: str, name: str, value: object) -> None:
@@ -149,10 +163,14 @@ def test_one_changed_row_fails_and_is_named(copied: Any, kind: str, change: Any,
     [
         ("gen_flowmatch_schedule", "train_weights_1000", "train_1000 weights"),
         ("gen_frame_ids", "mask4_2", "mask4_2"),
+        ("gen_loop_v32_two_experts", "trajectory_in_2", "2 trajectory_in"),
+        ("gen_loop_v3_any_frame", "y", "y"),
         ("gen_oss_sigmas", "final_v2_16", "v2_16 final"),
         ("gen_spatial_masks", "masked_video_1", "masked_video_1"),
         ("gen_unipc_schedule", "trajectory_40_3", "40_3 trajectory"),
         ("gen_v1_schedule", "sqrt_alpha_bar_25", "25 sqrt_alpha_bar"),
+        ("gen_wan21_dit", "output_1", "output_1"),
+        ("gen_wan_vae", "latent_1", "latent_1"),
     ],
 )
 def test_one_changed_number_fails_and_is_named(copied: Any, kind: str, name: str, broken: str) -> None:
@@ -209,7 +227,17 @@ def test_what_is_not_computed_here_or_missing_is_an_error(copied: Any, kind: str
         failed(kind, folder)
 
 
-@pytest.mark.parametrize("kind", ["gen_flowmatch_schedule", "gen_spatial_masks", "gen_v1_schedule"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "gen_flowmatch_schedule",
+        "gen_loop_v3_any_frame",
+        "gen_spatial_masks",
+        "gen_v1_schedule",
+        "gen_wan22_dit_noclip",
+        "gen_wan_vae",
+    ],
+)
 def test_a_tensor_that_is_not_computed_here_is_an_error(copied: Any, kind: str) -> None:
     folder = copied(kind)
     change_tensors(folder / "expected.safetensors", lambda tensors: tensors.update(volume_3=np.ones(1)))
@@ -269,3 +297,58 @@ def test_an_unknown_kind_of_condition_is_an_error() -> None:
 def test_the_constants_of_the_vae_are_the_references() -> None:
     vae = read(CONDITION)["config"]["vae"]
     assert (list(LATENTS_MEAN), list(LATENTS_STD)) == (vae["latents_mean"], vae["latents_std"])
+
+
+def test_pixels_final_latents_timesteps_and_experts_of_a_run_are_compared(copied: Any) -> None:
+    kind = "gen_loop_v3_any_frame"
+    folder = copied(kind)
+
+    def change(tensors: dict[str, Any]) -> None:
+        tensors["decoded_0"][1, 2, 3, 4] += 6e-4
+        tensors["final_latent_1"][3, 2, 1, 0] += 1e-3
+
+    change_tensors(folder / "expected.safetensors", change)
+    first, second = read(kind)["config"]["runs"]
+    first["timesteps"][3] += 1
+    assert failed(kind, folder, runs=[first, {**second, "experts": "HHHLLLLL"}]) == {
+        "0 decoded",
+        "0 timesteps",
+        "1 experts",
+        "1 final",
+    }
+
+
+def test_runs_of_other_indices_fewer_steps_and_one_text_are_computed_too(copied: Any) -> None:
+    kind = "gen_loop_v32_two_experts"
+    folder = copied(kind)
+    for name in ("inputs.safetensors", "expected.safetensors"):
+        path = folder / name
+        renamed = {key.replace("_2", "_31"): value for key, value in numpy_files.load_file(path).items()}
+        numpy_files.save_file({key: value for key, value in renamed.items() if not key.endswith(("_0", "_1"))}, path)
+    run = {**read(kind)["config"]["runs"][2], "index": 31}
+    assert failed(kind, folder, runs=[run]) == set()
+    low, high = run["guide_scale"]
+    assert failed(kind, folder, runs=[{**run, "guide_scale": [high, low]}]) == {"31 final", "31 trajectory_in"}
+    fewer = failed(kind, folder, runs=[{**run, "steps": 4}])
+    assert fewer == {"31 final", "31 trajectory_in", "31 timesteps", "31 experts"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "renamed"),
+    [
+        ("gen_wan21_dit", "weights", ("blocks.1.norm3.bias", "blocks.1.norm4.bias")),
+        ("gen_wan_vae", "weights", ("decoder.upsamples.3.time_conv.bias", "decoder.upsamples.2.time_conv.bias")),
+        ("gen_loop_v32_two_experts", "weights_low", ("head.modulation", "modulation")),
+    ],
+)
+def test_weights_under_another_name_are_refused_by_it(copied: Any, kind: str, file: str, renamed: Any) -> None:
+    folder, (old, new) = copied(kind), renamed
+    change_tensors(folder / f"{file}.safetensors", lambda tensors: tensors.update({new: tensors.pop(old)}))
+    with pytest.raises(AnisoraError, match=f"has the key '{re.escape(new)}', which no file of layout"):
+        failed(kind, folder)
+
+
+def test_a_case_without_a_condition_and_without_a_vae_is_an_error(copied: Any) -> None:
+    kind = "gen_loop_v3_any_frame"
+    with pytest.raises(DataError, match="The case has neither y nor a VAE"):
+        failed(kind, copied(kind), vae=None)
