@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["convert"]
 
 _LAYOUTS: Final = ("auto", "wan", "wan-vae", "sat", "sat-vae")
+_NAMED: Final = 3  # keys spelled out in a message
 _UNITS: Final = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -105,6 +106,8 @@ def convert(
     planned = _planned(found, dtype, max_shard_size, config)
     for each in planned:
         click.echo(_told(_place(out, planned, each), each))
+        if each.left_out:
+            click.echo(_without(each), err=True)
     _check_room(out, sum(each.bytes for each in planned))
     if not dry_run:
         _write(out, planned)
@@ -141,6 +144,15 @@ def _told(place: Path, network: "PlannedNetwork") -> str:
     return (
         f"{place}: {network.class_name}, {network.tensors} tensors in {network.dtype}, {gigabytes(network.bytes)} in "
         f"{files} file{'s' if files > 1 else ''}, from {network.found.source.path} ({network.found.layout})"
+    )
+
+
+def _without(network: "PlannedNetwork") -> str:
+    keys = network.left_out
+    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+    return (
+        f"Left out of `{network.found.source.path}`, as {network.class_name} does without: "
+        f"{', '.join(keys[:_NAMED])}{more}."
     )
 
 

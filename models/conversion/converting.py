@@ -32,6 +32,8 @@ class PlannedNetwork:
     float32: tuple[str, ...]
     """Modules that stay in float32."""
     files: list[PlannedFile]
+    left_out: tuple[str, ...]
+    """Keys of the checkpoint that the network does without: other networks', tables, and what is no tensor."""
 
     @property
     def tensors(self) -> int:
@@ -75,6 +77,7 @@ def plan_network(
     wanted: Dtype = dtype or _DEFAULT_DTYPES.get(target.folder, "bfloat16")
     float32 = tuple(getattr(network, "_keep_in_fp32_modules", None) or ())
     tensors = plan_tensors(source, target.layout, shapes_of(network), dtype=wanted, keep_float32=float32)
+    taken = {tensor.source for tensor in tensors.values()}
     return PlannedNetwork(
         found,
         type(network).__name__,
@@ -82,6 +85,7 @@ def plan_network(
         wanted,
         float32,
         plan_files(tensors, max_bytes=max_bytes),
+        (*(key for key in source.tensors if key not in taken), *source.left_out),
     )
 
 
@@ -113,6 +117,7 @@ def write_network(
         "dtype": planned.dtype,
         "float32_modules": list(planned.float32),
         "sources": hashed,
+        "left_out": list(planned.left_out),
         "files": [{"name": file.name, "bytes": file.bytes, "sha256": file.sha256} for file in written],
     }
     write_json(folder / RECORD, record)

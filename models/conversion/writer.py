@@ -116,6 +116,7 @@ def write_weights(
 
         with write_atomically(folder / planned.name, "network") as file:
             digest = write_tensors(file, _kinds(planned.tensors), numbers)
+        told(planned.bytes - sum(map(_bytes, planned.tensors.values())))  # the header
         written.append(WrittenFile(planned.name, planned.bytes, digest))
     if len(files) > 1:
         total = sum(_bytes(tensor) for planned in files for tensor in planned.tensors.values())

@@ -20,6 +20,7 @@ from official_checkpoints import (
     wan_transformer,
     wan_vae,
     wan_vae_state,
+    write_releases,
     write_wan_folder,
 )
 from small_suite import anisora
@@ -113,7 +114,12 @@ def test_a_sat_file_gives_the_outputs_of_the_network_that_it_came_from(run: Run,
     network = sat_transformer()
     content = {"module": sat_state(network), "epoch": 3, "rng": torch.zeros(1)}
     torch.save(content, tmp_path / "5B" / "1000" / "mp_rank_00_model_states.pt")
-    assert run("5B", "--out", "out", "--dtype", "float32").code == 0
+    done = run("5B", "--out", "out", "--dtype", "float32")
+    assert (done.code, len(done.err.splitlines())) == (0, 1)
+    assert "model_states.pt`, as CogVideoXTransformer3DModel does without: model.diffusion_model.mixins.pos" in done.err
+    left_out = json.loads(Path("out/conversion.json").read_text())["left_out"]
+    assert len(left_out) == 6
+    assert {"conditioner.embedders.0.x", "model.diffusion_model.transformer.position_embeddings.weight"} < {*left_out}
     assert_same_state(network, Path("out"))
     made = loaded(network, Path("out"))
     generator = torch.Generator().manual_seed(0)
@@ -129,13 +135,14 @@ def test_a_sat_file_gives_the_outputs_of_the_network_that_it_came_from(run: Run,
 
 @pytest.mark.parametrize("inside", [None, "state_dict"])
 def test_vaes_keep_float32_and_their_numbers(run: Run, tmp_path: Path, inside: str | None) -> None:
-    for name, network, state in (
-        ("Wan2.1_VAE.pth", wan_vae(), wan_vae_state(wan_vae())),
-        ("videokl_ch16_long_20w.pt", sat_vae(), sat_vae_state(sat_vae())),
+    for name, network, state, left_out in (
+        ("Wan2.1_VAE.pth", wan_vae(), wan_vae_state(wan_vae()), []),
+        ("videokl_ch16_long_20w.pt", sat_vae(), sat_vae_state(sat_vae()), ["loss.logvar"]),
     ):
         torch.save({inside: state} if inside else state, tmp_path / name)
         done = run(name, "--out", f"{name}.out", *(["--inside", inside] if inside else []))
-        assert (done.code, done.err) == (0, "")
+        assert (done.code, bool(done.err)) == (0, bool(left_out))
+        assert json.loads((tmp_path / f"{name}.out" / "conversion.json").read_text())["left_out"] == left_out
         assert_same_state(network, tmp_path / f"{name}.out")
 
 
@@ -157,6 +164,17 @@ def test_a_release_becomes_a_folder_for_each_network_and_other_files_are_told(ru
     assert len(done.err.splitlines()) == 2
     assert "models_t5_umt5-xxl-enc-bf16.pth`: the text encoder" in done.err
     assert "other.pt`: Checkpoint" in done.err
+
+
+def test_a_release_of_one_transformer_has_its_vae_beside_it(run: Run, tmp_path: Path) -> None:
+    write_releases(tmp_path / "Index-anisora")
+    assert run("Index-anisora/V3", "--out", "out", "--dtype", "float32").code == 0
+    assert_same_state(wan_transformer(), tmp_path / "out" / "transformer")
+    assert_same_state(wan_vae(), tmp_path / "out" / "vae")
+    only = run("Index-anisora/V3", "--out", "only", "--layout", "wan-vae")
+    assert only.code == 0, only.err
+    assert_same_state(wan_vae(), tmp_path / "only")
+    assert "config.json" in names_in(tmp_path / "only")
 
 
 def test_the_default_is_bfloat16_but_for_the_modules_that_diffusers_keeps(run: Run, wan: Path) -> None:
@@ -421,22 +439,41 @@ def test_a_size_that_is_none_is_refused(run: Run, wan: Path, tmp_path: Path, siz
 # -- interrupted
 
 
+WORDS = ("wan", "--out", "out", "--max-shard-size", "40KB")
+
+
+@pytest.fixture
+def undisturbed(run: Run, wan: Path, tmp_path: Path) -> dict[str, bytes]:
+    assert run(wan, "--out", "undisturbed", *WORDS[3:]).code == 0
+    return contents(tmp_path / "undisturbed")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["before_write", "after_write", "after_flush", "after_rename"])
 def test_a_killed_conversion_leaves_nothing_that_looks_complete_and_ends_in_the_same_bytes(
-    tmp_path: Path, run: Run, place: str
+    tmp_path: Path, run: Run, undisturbed: dict[str, bytes], place: str
 ) -> None:
-    write_wan_folder(tmp_path / "wan", wan_transformer())
-    words = ["convert", "wan", "--out", "out", "--max-shard-size", "40KB"]
-    killed = anisora(words, cwd=tmp_path, ANISORA_FAILPOINT=f"network.{place}:kill:3")
+    killed = anisora(["convert", *WORDS], cwd=tmp_path, ANISORA_FAILPOINT=f"network.{place}:kill:3")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (tmp_path / "out").exists()
-    assert not list((tmp_path / ".out.part").glob("config.json"))
-    full = anisora(words, cwd=tmp_path, ANISORA_FAILPOINT="network.before_write:enospc:2")
-    assert (full.returncode, len(full.stderr.splitlines())) == (1, 1)
-    assert "No space left on device" in full.stderr
-    assert names_in(tmp_path) == ["wan"]
-    anisora(words, cwd=tmp_path, check=True)
-    assert names_in(tmp_path) == ["out", "wan"]
-    assert run("wan", "--out", "again", "--max-shard-size", "40KB").code == 0
-    assert contents(tmp_path / "again") == contents(tmp_path / "out")
+    left = contents(tmp_path / ".out.part")
+    assert left != {}
+    assert "config.json" not in left
+    assert run(*WORDS).code == 0
+    assert names_in(tmp_path) == ["out", "undisturbed", "wan"]
+    assert contents(tmp_path / "out") == undisturbed
+
+
+@pytest.mark.parametrize("action", ["enospc", "erofs"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    tmp_path: Path, run: Run, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    for place in ("before_write", "after_write", "after_flush", "after_rename"):
+        monkeypatch.setenv("ANISORA_FAILPOINT", f"network.{place}:{action}")
+        stopped = run(*WORDS)
+        assert (stopped.code, len(stopped.err.splitlines())) == (1, 1)
+        assert ("No space left" if action == "enospc" else "Read-only file system") in stopped.err
+        assert names_in(tmp_path) == ["undisturbed", "wan"]
+    monkeypatch.delenv("ANISORA_FAILPOINT")
+    assert run(*WORDS).code == 0
+    assert contents(tmp_path / "out") == undisturbed

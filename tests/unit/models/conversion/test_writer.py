@@ -1,11 +1,14 @@
 """Tensors are spread over files as diffusers' own library spreads them."""
 
 import math
+from pathlib import Path
 
 import pytest
 
-from anisora.models.conversion.tensors import TargetTensor
-from anisora.models.conversion.writer import plan_files
+from anisora.models.conversion.layout import CheckpointLayout, Piece
+from anisora.models.conversion.source import open_source
+from anisora.models.conversion.tensors import TargetTensor, plan_tensors
+from anisora.models.conversion.writer import plan_files, write_weights
 
 
 def tensors(*sizes: int) -> dict[str, TargetTensor]:
@@ -38,3 +41,18 @@ def test_one_file_has_no_number_and_every_tensor_is_in_one() -> None:
     assert many[1].name == f"diffusion_pytorch_model-00002-of-{len(many):05d}.safetensors"
     numbers = sum(4 * math.prod(tensor.shape) for tensor in many[0].tensors.values())
     assert numbers <= 4 * 50 < many[0].bytes
+
+
+def test_progress_counts_every_byte_of_the_files(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({f"t{at}": torch.full((at + 1,), float(at)) for at in range(6)}, tmp_path / "x.pt")
+    source = open_source(tmp_path / "x.pt")
+    layout = CheckpointLayout(name="same", pieces=lambda key: (Piece(key),))
+    plan = plan_tensors(source, layout, {f"t{at}": (at + 1,) for at in range(6)}, dtype="float32")
+    counted: list[int] = []
+    written = write_weights(tmp_path, plan_files(plan, max_bytes=24), source, layout, told=counted.append)
+    on_disk = {path.name: path.stat().st_size for path in tmp_path.glob("diffusion_pytorch_model*")}
+    assert {file.name: file.bytes for file in written} == on_disk
+    index = written[-1].name
+    assert index.endswith(".index.json")
+    assert sum(counted) == sum(size for name, size in on_disk.items() if name != index)
