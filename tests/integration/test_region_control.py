@@ -12,7 +12,7 @@ from tiny_models import posed
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.protocols import GenerationSettings
 from anisora.harness.registry import registry
-from anisora.models.wan.condition_tensor import mask_video_condition, normalised
+from anisora.models.wan.condition_tensor import mask_video_condition
 from anisora.models.wan.denoiser import WanDenoiser
 from anisora.models.wan.latent_size import latent_size
 from anisora.models.wan.video_vae import WanVae
@@ -60,13 +60,17 @@ def trained(parts: dict[str, Any]) -> Any:
     size = latent_size(HEIGHT * WIDTH, HEIGHT, WIDTH)
     clean, conditions = [], []
     with torch.no_grad():
-        for place, video in enumerate(pictures(PICTURES, seed=1)):
+        for place, (still, other) in enumerate(zip(pictures(PICTURES, 1), pictures(PICTURES, 2), strict=True)):
+            # The first frame is known whole; after it one half changes to what nobody can tell.
+            kept = slice(0, WIDTH // 2) if place % 2 else slice(WIDTH // 2, WIDTH)
+            video = other.clone()
+            video[..., kept] = still[..., kept]
+            video[:, 0] = still[:, 0]
             known = torch.full((FRAMES, 1, HEIGHT, WIDTH), -1.0)
-            known[..., : WIDTH // 2] = 1.0 if place % 2 else -1.0
-            known[..., WIDTH // 2 :] = -1.0 if place % 2 else 1.0
+            known[..., kept] = 1.0
             frames = video.permute(1, 0, 2, 3).contiguous()
             conditions.append(mask_video_condition(frames, known, "spatial", size, vae.encode))
-            clean.append(normalised(vae.encode(video.contiguous()), vae.latents_mean, vae.latents_std))
+            clean.append(vae.latents(video))
     clean, conditions = torch.stack(clean), torch.stack(conditions)
     denoiser = WanDenoiser(network.requires_grad_(requires_grad=True))
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)
@@ -108,7 +112,7 @@ def test_a_kept_region_stays_closer_to_its_source_than_the_rest(tmp_path: Path, 
         video = torch.from_numpy(picture).permute(2, 0, 1)[:, None].expand(-1, FRAMES, -1, -1) / 127.5 - 1
         with torch.no_grad():
             shown = vae.decode(vae.latents(video.contiguous())).permute(1, 2, 3, 0).numpy()
-        error = np.abs(frames - (shown + 1) * 127.5).mean(axis=(0, 3))
+        error = np.abs(frames - (shown + 1) * 127.5)[1:].mean(axis=(0, 3))
         inside = np.zeros(error.shape, bool)
         inside[:, moving] = True
         # Eight columns on either side of the border see both.
