@@ -53,7 +53,7 @@ _TINY: Final[Mapping[str, Any]] = {
     "num_layers": 2,
     "text_dim": TINY_TEXT,
 }
-_TINY_VAE: Final[Mapping[str, Any]] = {"dim": 4, "num_res_blocks": 1}
+_TINY_VAE: Final[Mapping[str, Any]] = {"dim": 4}
 _DIFFUSERS: Final = ("transformer", "transformer_2")
 
 

@@ -4,10 +4,12 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from model_folders import tiny_parts, write_folder
+from official_checkpoints import sat_state, wan_vae_state, write_wan_folder
 from tiny_models import NO_SETTINGS, RELEASED, posed, tiny_model
 
 from anisora.harness.errors import AnisoraError, ConfigError, WeightsMissing
@@ -114,3 +116,49 @@ def test_a_damaged_folder_is_told_by_name(
             sample, seed=0, settings=SMALL, reader=pool
         )
     assert "\n" not in str(caught.value)
+
+
+def write_companions(folder: Path, parts: dict[str, Any], *names: str) -> Path:
+    return write_folder(folder, {name: parts[name] for name in names if name in parts})
+
+
+def test_wan_as_published_gives_the_frames_of_its_networks(
+    tmp_path: Path, pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANISORA_WEIGHTS", str(tmp_path))
+    for name in ("anisora-v3", "anisora-v3.2"):
+        parts, released = tiny_parts(name), RELEASED[name]
+        own = tmp_path / released.folder
+        folders = ("high_noise_model", "low_noise_model") if "transformer_2" in parts else (".",)
+        for place, part in zip(folders, ("transformer", "transformer_2"), strict=False):
+            (own / place).mkdir(parents=True, exist_ok=True)
+            write_wan_folder(own / place, parts[part], shards=3)
+        torch_save(wan_vae_state(parts["vae"]), own / "Wan2.1_VAE.pth")
+        write_companions(tmp_path / released.companions, parts, "text_encoder", "tokenizer", "image_encoder")
+        sample = posed(tmp_path / "sample", "keyframe")
+        model = registry("models").create(name)
+        model.prepare(settings=SMALL)
+        ours = model.generate(sample, seed=5, settings=SMALL, reader=pool).frames
+        assert_same(ours, tiny_model(name).generate(sample, seed=5, settings=NO_SETTINGS, reader=pool).frames)
+
+
+def test_sat_as_published_gives_the_frames_of_its_networks(
+    tmp_path: Path, pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANISORA_WEIGHTS", str(tmp_path))
+    parts, released = tiny_parts("anisora-v1"), RELEASED["anisora-v1"]
+    own = tmp_path / released.folder / "1000"
+    own.mkdir(parents=True)
+    torch_save({"module": sat_state(parts["transformer"])}, own / "mp_rank_00_model_states.pt")
+    write_companions(tmp_path / released.companions, parts, "vae", "text_encoder", "tokenizer")
+    sample = posed(tmp_path / "sample", "keyframe")
+    model = registry("models").create("anisora-v1")
+    model.prepare(settings=SMALL)
+    ours = model.generate(sample, seed=5, settings=SMALL, reader=pool).frames
+    assert_same(ours, tiny_model("anisora-v1").generate(sample, seed=5, settings=NO_SETTINGS, reader=pool).frames)
+
+
+def torch_save(content: object, path: Path) -> None:
+    import torch
+
+    torch.save(content, path)

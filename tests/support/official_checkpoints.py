@@ -233,7 +233,11 @@ def save_shards(
 def write_wan_folder(folder: Path, network: Any, shards: int = 3) -> Path:
     """Write a transformer as Wan's releases have it: shards, their index and ``config.json``; return the folder."""
     save_shards(folder, wan_state(network), shards)
-    config = WAN_CONFIG | {"num_layers": network.config.num_layers}
+    config = WAN_CONFIG | {
+        "dim": network.config.num_attention_heads * network.config.attention_head_dim,
+        "num_heads": network.config.num_attention_heads,
+        **{name: network.config[name] for name in ("ffn_dim", "freq_dim", "num_layers", "text_dim")},
+    }
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 
