@@ -260,8 +260,6 @@ class GeneratorInfo:
     """Frame rate of its clips; None for that of whatever it is given."""
     protocol: tuple[tuple[str, str], ...] = ()
     """(field, value) that must be equal for two runs to share a table: what it does to prompts, and approximations."""
-    weights: tuple[tuple[str, str], ...] = ()
-    """(file or entry, digest) of what it is made of, where that is known before it is loaded."""
 
 
 class VideoReader(Protocol):
@@ -312,6 +310,10 @@ class PreparingGenerator(Generator, Protocol):
             WeightsMissing: Files are absent; all of them are named.
             ConfigError: It cannot fit, or the settings are none of the model's.
         """
+        ...
+
+    def weights(self) -> Mapping[str, str]:
+        """Return {file: sha256} of everything that its networks are read from; nothing for random numbers."""
         ...
 
 

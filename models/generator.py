@@ -7,6 +7,7 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Generic, Literal, TypeVar, get_args
 
 import numpy as np
@@ -23,6 +24,7 @@ from anisora.harness.device import (
     resolve_dtype,
 )
 from anisora.harness.errors import ConfigError, DataError, WeightsMissing
+from anisora.harness.file_digests import remembered_digests
 from anisora.harness.media.folders import VIDEO_SUFFIXES
 from anisora.harness.memory_estimate import DTYPE_BYTES
 from anisora.harness.protocols import GenerationSettings, GeneratorInfo, VideoReader
@@ -159,7 +161,6 @@ class DiffusionGenerator(ABC, Generic[Networks]):
             commercial_use=tiny or released.commercial_use,
             fps=released.fps,
             protocol=(("prompt_rewriting", rewriting), *protocol),
-            weights=() if tiny else self.weight_digests(),
         )
         self._free: queue.SimpleQueue[Device] = queue.SimpleQueue()
         self._loaded: dict[Device, Networks] = {}
@@ -184,12 +185,24 @@ class DiffusionGenerator(ABC, Generic[Networks]):
             published: By the sizes of the released networks, whatever files there are.
         """
 
-    def weight_digests(self) -> tuple[tuple[str, str], ...]:
-        """Return what is known of the files before they are read."""
-        return ()
+    @abstractmethod
+    def weight_files(self) -> tuple[Path, ...]:
+        """Return everything that is read.
 
-    def check_weights(self) -> None:
-        """Raise WeightsMissing unless all files are there."""
+        Raises:
+            WeightsMissing: Parts are absent; all of them are named.
+        """
+
+    def weights(self) -> dict[str, str]:
+        """Return {folder/file: sha256} of everything that is read; nothing for random numbers.
+
+        Raises:
+            WeightsMissing: Parts are absent.
+        """
+        if self._tiny:
+            return {}
+        digests = remembered_digests(self.weight_files())
+        return {f"{path.parent.name}/{path.name}": digest for path, digest in digests.items()}
 
     def settings(self, asked: GenerationSettings) -> GenerationRequest:
         """Return a request without prompt and images: what is asked for, else the adapter's, else the released.
@@ -258,7 +271,7 @@ class DiffusionGenerator(ABC, Generic[Networks]):
         dtype = self._runs_on.dtype_on(devices[0])
         if not self._tiny:
             try:
-                self.check_weights()
+                self.weight_files()
             except WeightsMissing as error:
                 needed = self.memory(request, dtype, published=True)
                 takes = needed.text(self._runs_on.offload, device=str(devices[0]), free=free_memory(devices[0]))

@@ -12,7 +12,15 @@ from anisora.harness.weights import Tensors, load_state_dict
 from anisora.models.conversion.finding import FoundNetwork, find_networks, read_config
 from anisora.models.conversion.tensors import convert_tensors
 
-__all__ = ["PublishedNetwork", "empty_network", "fill_from_folder", "find_folder", "find_original", "read_network"]
+__all__ = [
+    "PublishedNetwork",
+    "empty_network",
+    "files_of",
+    "fill_from_folder",
+    "find_folder",
+    "find_original",
+    "read_network",
+]
 
 _INDEX: Final = ".index.json"
 _SUFFIXES: Final = (".safetensors", ".bin")
@@ -133,6 +141,13 @@ def fill_from_folder(
     return module.requires_grad_(requires_grad=False).eval()
 
 
+def files_of(found: PublishedNetwork | FoundNetwork | None) -> tuple[Path, ...]:
+    """Return the files that a network is read from; none where there is none."""
+    if found is None:
+        return ()
+    return found.files if isinstance(found, PublishedNetwork) else found.source.files
+
+
 def empty_network(found: PublishedNetwork | FoundNetwork, build: Callable[[Mapping[str, Any]], Any]) -> Any:  # noqa: ANN401
     """Return a network without numbers.
 
@@ -149,7 +164,11 @@ def empty_network(found: PublishedNetwork | FoundNetwork, build: Callable[[Mappi
 
 
 def read_network(
-    found: PublishedNetwork | FoundNetwork, build: Callable[[Mapping[str, Any]], Any], *, dtype: Dtype
+    found: PublishedNetwork | FoundNetwork,
+    build: Callable[[Mapping[str, Any]], Any],
+    *,
+    dtype: Dtype,
+    superfluous: Sequence[str] = (),
 ) -> Any:  # noqa: ANN401
     """Return a network with its numbers, frozen and on the CPU.
 
@@ -157,13 +176,14 @@ def read_network(
         found: In either kind of folder.
         build: Makes diffusers' class of its arguments, on the meta device.
         dtype: Number format; what diffusers keeps in float32 stays so.
+        superfluous: Beginnings of keys in a library's folder that the network does without.
 
     Raises:
         ConfigError: Keys or shapes are not the network's.
     """
     network = empty_network(found, build)
     return (
-        fill_from_folder(network, found, dtype=dtype)
+        fill_from_folder(network, found, dtype=dtype, superfluous=superfluous)
         if isinstance(found, PublishedNetwork)
         else fill_original(network, found, dtype=dtype)
     )

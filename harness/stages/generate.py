@@ -68,6 +68,7 @@ def generate_clips(
     Raises:
         OSError: The disk is full or read-only; clips made so far stay.
     """
+
     def work(job: tuple[Sample, int]) -> tuple[Key, Clip | dict[str, str]]:
         sample, seed = job
         path = clip_path(folder, sample, seed, encoder)

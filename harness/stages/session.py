@@ -90,10 +90,13 @@ def _prepared(job: Job, folder: RunFolder) -> str:
     """
     if not isinstance(job.generator, PreparingGenerator):
         return ""
-    paths = (
-        clip_path(folder, sample, seed, job.spec.encoder) for sample in job.to_generate for seed in job.spec.seeds
-    )
+    paths = (clip_path(folder, sample, seed, job.spec.encoder) for sample in job.to_generate for seed in job.spec.seeds)
     return "" if all(path.is_file() for path in paths) else job.generator.prepare(settings=job.settings)
+
+
+def _weights(job: Job) -> Mapping[str, str]:
+    """Return the digests of what the model's networks are read from, where a clip was made."""
+    return job.generator.weights() if isinstance(job.generator, PreparingGenerator) else {}
 
 
 def execute(job: Job, options: RunOptions, *, folder: RunFolder | None = None) -> RunRecord:
@@ -318,7 +321,7 @@ class _Session:
                 "dtype": job.spec.dtype,
                 "decoder": job.spec.decoder,
             },
-            weights={**dict(job.info.weights if job.info else ()), **self.plan.weights},
+            weights={**_weights(job), **self.plan.weights},
             untrained=untrained,
             reference=job.reference,
             items=len(job.samples),

@@ -5,6 +5,7 @@ Reference: anisoraV1_infer/scripts/cogvideox/fastercache_sample_cogvideox_sp.py,
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from anisora.harness.device import Device, Dtype
@@ -148,9 +149,13 @@ class CogVideoXGenerator(DiffusionGenerator[_Networks]):
         motion = self._motion if self._motion is not None else sample.condition.motion_score
         return request_prompt(text, None if motion is None else float(motion))
 
-    def check_weights(self) -> None:
-        """Raise WeightsMissing unless all parts are there."""
-        self._files()
+    def weight_files(self) -> tuple[Path, ...]:
+        """Return everything that is read.
+
+        Raises:
+            WeightsMissing: Parts are absent; all of them are named.
+        """
+        return self._files().paths
 
     def _files(self) -> CogVideoXFiles:
         return find_files(self._name, self.released, self._weights)

@@ -1,17 +1,18 @@
 """The networks of a CogVideoX release, from random numbers or from the folders in which they are published."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from anisora.harness.device import Dtype
+from anisora.harness.errors import ConfigError
 from anisora.models.cogvideox.autoencoder import build_autoencoder
 from anisora.models.cogvideox.networks import NormEpsilons, TransformerSizes, build_transformer, set_epsilons
 from anisora.models.cogvideox.releases import CogVideoXRelease
 from anisora.models.conversion.finding import FoundNetwork
 from anisora.models.library_networks import TINY_TEXT, text_network, tiny_text_network, tiny_tokenizer, tokenizer
-from anisora.models.published import PublishedNetwork, empty_network, read_network
+from anisora.models.published import PublishedNetwork, empty_network, files_of, read_network
 from anisora.models.published_folders import ReleaseFolders
 from anisora.models.text_encoding import TextEncoder
 from anisora.models.untrained import random_numbers
@@ -19,6 +20,7 @@ from anisora.models.untrained import random_numbers
 __all__ = ["CogVideoXFiles", "CogVideoXParts", "find_files", "read_parts", "shapes_alone", "tiny_parts"]
 
 TEXT_LENGTH: Final = 226
+_POSITIONS: Final = "patch_embed.pos_embedding"
 _TINY: Final = TransformerSizes(
     hidden_size=64, num_heads=2, head_dim=32, num_layers=2, time_embed_dim=32, text_dim=TINY_TEXT
 )
@@ -48,6 +50,11 @@ class CogVideoXFiles:
     vae: PublishedNetwork | FoundNetwork
     text: PublishedNetwork
     tokenizer: Path
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file of tensors."""
+        return tuple(path for found in (self.transformer, self.vae, self.text) for path in files_of(found))
 
 
 def find_files(name: str, release: CogVideoXRelease, weights: str) -> CogVideoXFiles:
@@ -93,12 +100,35 @@ def read_parts(files: CogVideoXFiles, release: CogVideoXRelease, *, dtype: Dtype
     Raises:
         ConfigError: Tensors are not those of the configuration.
     """
-    transformer = read_network(files.transformer, build_transformer, dtype=dtype)
+    found = files.transformer if release.stock else _without_learned_positions(files.transformer)
+    transformer = read_network(
+        found, build_transformer, dtype=dtype, superfluous=() if release.stock else (_POSITIONS,)
+    )
     if not release.stock:
         set_epsilons(transformer, NormEpsilons())
     vae = read_network(files.vae, build_autoencoder, dtype=dtype)
     text = text_network(files.text, dtype=dtype)
     return CogVideoXParts(transformer, vae, _encoder(tokenizer(files.tokenizer), text))
+
+
+def _without_learned_positions(found: PublishedNetwork | FoundNetwork) -> PublishedNetwork | FoundNetwork:
+    """Return a transformer's folder without the learned positions of its configuration, which AniSora has as zeros.
+
+    They exist for one size of clip alone, and V1 makes several.
+
+    Raises:
+        ConfigError: They are not zeros.
+    """
+    learned = "use_learned_positional_embeddings"
+    if not isinstance(found, PublishedNetwork) or not found.config.get(learned):
+        return found
+    for state in found.states():
+        if _POSITIONS in state and bool(state[_POSITIONS].any()):
+            raise ConfigError(
+                f"Weights in `{found.folder}` have numbers other than 0 in {_POSITIONS!r}; expected zeros, as AniSora "
+                "V1 was published. The clips would be others: use cogvideox-5b for a model that learned its positions."
+            )
+    return replace(found, config={**found.config, learned: False})
 
 
 def tiny_parts(release: CogVideoXRelease, *, height: int, width: int, num_frames: int) -> CogVideoXParts:

@@ -5,6 +5,7 @@ anisora_anymask/wan/image2video_any_mask1_spa.py (generate).
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -186,9 +187,13 @@ class WanGenerator(DiffusionGenerator[_Networks]):
             return euler_schedule(STEP_LISTS[listed].sigmas().tolist())
         return unipc_schedule(request.steps, request.shift)
 
-    def check_weights(self) -> None:
-        """Raise WeightsMissing unless all parts are there."""
-        self._files()
+    def weight_files(self) -> tuple[Path, ...]:
+        """Return everything that is read.
+
+        Raises:
+            WeightsMissing: Parts are absent; all of them are named.
+        """
+        return self._files().paths
 
     def _files(self) -> WanFiles:
         return find_files(self._name, self.released, self._weights)

@@ -17,7 +17,7 @@ from anisora.models.library_networks import (
     tokenizer,
     vision_network,
 )
-from anisora.models.published import PublishedNetwork, empty_network, read_network
+from anisora.models.published import PublishedNetwork, empty_network, files_of, read_network
 from anisora.models.published_folders import ReleaseFolders
 from anisora.models.text_encoding import TextEncoder
 from anisora.models.untrained import random_numbers
@@ -78,6 +78,13 @@ class WanFiles:
     text: PublishedNetwork
     tokenizer: Path
     image: PublishedNetwork | None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file of tensors."""
+        return tuple(
+            path for found in (*self.transformers, self.vae, self.text, self.image) for path in files_of(found)
+        )
 
 
 def find_files(name: str, release: WanRelease, weights: str) -> WanFiles:

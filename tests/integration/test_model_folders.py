@@ -16,6 +16,7 @@ from anisora.harness.errors import AnisoraError, ConfigError, WeightsMissing
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.protocols import GenerationSettings
 from anisora.harness.registry import registry
+from anisora.harness.runfolder import sha256_of_file
 from anisora.harness.types import Frames
 
 SMALL = GenerationSettings(height=64, width=112, num_frames=9, steps=2)
@@ -48,6 +49,9 @@ def test_a_folder_gives_the_frames_that_its_networks_give_in_memory(
     model = registry("models").create(f"{name}:weights={folder}")
     assert not model.info.untrained
     assert "at once" in model.prepare(settings=SMALL)
+    assert model.weights() == {
+        f"{path.parent.name}/{path.name}": sha256_of_file(path) for path in folder.rglob("*.safetensors")
+    }
     ours = model.generate(sample, seed=3, settings=SMALL, reader=pool).frames
     expected = tiny_model(name).generate(sample, seed=3, settings=NO_SETTINGS, reader=pool).frames
     assert_same(ours, expected)
@@ -162,3 +166,21 @@ def torch_save(content: object, path: Path) -> None:
     import torch
 
     torch.save(content, path)
+
+
+def test_learned_positions_that_are_zero_are_left_out_and_others_refused(tmp_path: Path, pool: DecoderPool) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = write_folder(tmp_path / "weights", tiny_parts("anisora-v1"))
+    file, config = (folder / "transformer" / name for name in ("diffusion_pytorch_model.safetensors", "config.json"))
+    config.write_text(json.dumps({**json.loads(config.read_text()), "use_learned_positional_embeddings": True}))
+    tokens = 226 + 3 * 4 * 7
+    save_file({**load_file(file), "patch_embed.pos_embedding": torch.zeros(1, tokens, 64)}, file)
+    sample = posed(tmp_path / "sample", "last")
+    model = registry("models").create(f"anisora-v1:weights={folder}")
+    ours = model.generate(sample, seed=2, settings=SMALL, reader=pool).frames
+    assert_same(ours, tiny_model("anisora-v1").generate(sample, seed=2, settings=NO_SETTINGS, reader=pool).frames)
+    save_file({**load_file(file), "patch_embed.pos_embedding": torch.ones(1, tokens, 64)}, file)
+    with pytest.raises(ConfigError, match=r"numbers other than 0 in 'patch_embed\.pos_embedding'; expected zeros"):
+        registry("models").create(f"anisora-v1:weights={folder}").generate(sample, seed=2, settings=SMALL, reader=pool)

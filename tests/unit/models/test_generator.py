@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from tiny_models import NO_SETTINGS, RELEASED, TRACKS, posed, tiny_model, write_mask
 
+from anisora.harness.device import Device
 from anisora.harness.errors import AnisoraError, ConfigError, DataError, WeightsMissing
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.protocols import GenerationSettings, PreparingGenerator, SelectiveGenerator
 from anisora.harness.registry import registry
 from anisora.harness.types import Condition, Frames, Sample
-from anisora.models.generator import DiffusionGenerator, track_of
+from anisora.models.generator import DiffusionGenerator, RunsOn, track_of
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +263,29 @@ def test_absent_weights_are_all_named_with_where_to_get_them(
 def test_weights_that_cannot_be_meant_are_refused(weights: str, told: str) -> None:
     with pytest.raises(AnisoraError, match=told):
         registry("models").create(f"anisora-v3:weights={weights}").prepare(settings=NO_SETTINGS)
+
+
+def test_two_devices_give_the_clips_that_one_gives(
+    tmp_path: Path, pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    samples = [posed(tmp_path / str(seed), "i2v", seeds=(seed,)) for seed in range(4)]
+    expected = [frames_of("anisora-v3.2", sample, pool) for sample in samples]
+    # torch takes any number for the CPU.
+    monkeypatch.setattr(RunsOn, "device_list", lambda _: [Device("cpu", 0), Device("cpu", 1)])
+    model = tiny_model("anisora-v3.2", devices=2)
+    with ThreadPoolExecutor(3) as workers:
+        made = list(workers.map(lambda each: model.generate(each, seed=0, settings=NO_SETTINGS, reader=pool), samples))
+    assert {each.details["device"] for each in made} == {"cpu:0", "cpu:1"}
+    for each, frames in zip(made, expected, strict=True):
+        assert np.array_equal(each.frames, frames)
+
+
+def test_more_devices_than_there_are_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANISORA_DEVICE", "cpu")
+    with pytest.raises(ConfigError, match=r"`devices` got 2; expected 1 to 1, the cpu devices from `cpu` on"):
+        tiny_model("anisora-v3", devices=2).prepare(settings=NO_SETTINGS)
 
 
 def test_the_mask_of_the_support_module_covers_what_it_says(tmp_path: Path, pool: DecoderPool) -> None:
