@@ -85,14 +85,14 @@ def training_weights(timesteps: NDArray[Any]) -> NDArray[np.float64]:
     return bell
 
 
-def euler_step(state: Any, velocity: Any, sigma: float, next_sigma: float) -> Any:  # noqa: ANN401 - tensor or array
+def euler_step(state: Any, velocity: Any, sigma: Any, next_sigma: Any) -> Any:  # noqa: ANN401 - tensors or arrays
     """Return the state one straight step further.
 
     Args:
         state: Tensor or array at ``sigma``.
         velocity: Of the same shape.
-        sigma: The level of noise now.
-        next_sigma: The level to go to.
+        sigma: The level of noise now: a number, or one a sample in a shape that multiplies the velocity.
+        next_sigma: The level to go to, the same.
     """
     return state + velocity * (next_sigma - sigma)
 

@@ -13,6 +13,17 @@ from parity_mutants import CASE, Outcome, main, report, run_mistakes
 from planted_mistakes import CLIPS, KINDS, MISTAKES, Mistake
 from shared_data import GOLDEN, REPOSITORY, needs_shared
 
+TRAINING_TARGETS = (
+    "rl_dance_grpo",
+    "rl_flow_dpo",
+    "rl_flow_grpo_step",
+    "rl_gapo",
+    "rl_group_advantage_ppo",
+    "rl_videoalign_losses",
+    "train_v1_condition",
+    "train_v1_loss",
+    "train_v2_loss",
+)
 OTHER_TARGETS = (
     "c01_idefics2_regressor",
     "c02_actionclip_motion",
@@ -85,7 +96,7 @@ def test_the_mistakes_are_of_every_dimension_and_kind() -> None:
     ]
     assert set(CLIPS) == set(dimensions)
     targets = Counter(mistake.target for mistake in MISTAKES)
-    assert set(targets) == {*dimensions, *OTHER_TARGETS}
+    assert set(targets) == {*dimensions, *OTHER_TARGETS, *TRAINING_TARGETS}
     assert min(targets.values()) >= 2
     kinds = Counter(mistake.kind for mistake in MISTAKES)
     assert set(kinds) == set(KINDS)
