@@ -39,6 +39,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
     },
     "commands": {
         "convert": "anisora.models.conversion.command:convert",
+        "models": "anisora.models.commands:models",
     },
     "parity": {
         "c11_prompt_grammar": "anisora.models.golden.prompt_grammar:handle",

@@ -358,6 +358,11 @@ class DiffusionGenerator(ABC, Generic[Networks]):
             return 0
         return parameters * DTYPE_BYTES[dtype] if found is None else sum(file.stat().st_size for file in found.files)
 
+    @property
+    def dtype(self) -> Dtype:
+        """The number format of its networks on the first of its devices."""
+        return self._runs_on.dtype_on(self._runs_on.device_list()[0])
+
     @contextmanager
     def free_device(self) -> Iterator[Device]:
         """Hold the next free device; nobody else computes on it meanwhile."""

@@ -203,6 +203,14 @@ class WanGenerator(DiffusionGenerator[WanNetworks]):
         """Raise WeightsMissing unless all parts are there."""
         self._files()
 
+    def weight_files(self) -> tuple[Path, ...]:
+        """Return the files of all networks; none of random numbers.
+
+        Raises:
+            WeightsMissing: Parts are absent.
+        """
+        return () if self._tiny else self._files().paths()
+
     def _files(self) -> WanFiles:
         return find_files(self._name, self.released, self._weights)
 

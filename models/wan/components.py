@@ -79,6 +79,12 @@ class WanFiles:
     tokenizer: Path
     image: PublishedNetwork | None
 
+    def paths(self) -> tuple[Path, ...]:
+        """Return the files with numbers, of all parts."""
+        networks = [*self.transformers, self.vae, self.text, *([] if self.image is None else [self.image])]
+        found = [each.files if isinstance(each, PublishedNetwork) else each.source.files for each in networks]
+        return tuple(path for files in found for path in files)
+
 
 def find_files(name: str, release: WanRelease, weights: str) -> WanFiles:
     """Find the parts of a release: transformers in its own folder, all else there or beside its base.

@@ -14,7 +14,7 @@ from anisora.models.generation_memory import (
 )
 from anisora.models.generation_request import GenerationRequest
 from anisora.models.wan.components import WanFiles, shapes_alone
-from anisora.models.wan.latent_size import VAE_STRIDE
+from anisora.models.wan.latent_size import VAE_STRIDE, latent_frames
 from anisora.models.wan.releases import WanRelease
 
 __all__ = ["IMAGE_PARAMETERS", "TEXT_PARAMETERS", "wan_memory"]
@@ -53,7 +53,7 @@ def wan_memory(
     """
     transformer, vae = shapes_alone(release, files, tiny=tiny)
     config = transformer.config
-    frames = (request.num_frames - 1) // VAE_STRIDE[0] + 1
+    frames = latent_frames(request.num_frames)
     tokens = frames * (request.height // 16) * (request.width // 16)
     width = config.num_attention_heads * config.attention_head_dim
     weights = parameters_of(transformer) * DTYPE_BYTES[dtype]
