@@ -244,7 +244,9 @@ def _searched(
     return {**run, "velocities": asked, "seconds": round(time.perf_counter() - begun, 3)}
 
 
-def steps_of_runs(search: StepSearch, runs: Sequence[Run], *, asked: Mapping[str, Any], untrained: bool) -> StepsFile:
+def steps_of_runs(
+    search: StepSearch, runs: Sequence[Run], *, asked: Mapping[str, Any], untrained: bool, out: Path
+) -> StepsFile:
     """Return the result: the median of the lists with as many steps as were asked for, place by place.
 
     Args:
