@@ -48,6 +48,7 @@ __all__ = [
     "prepare",
     "prepare_benchmark",
     "prepare_inputs",
+    "prepare_models",
     "prepare_rated_clips",
     "prepare_showcase",
     "prepare_vbench_i2v",
@@ -202,6 +203,12 @@ def _write_made_clips(folder: Path, names: Sequence[str]) -> None:
     noisy = [degrade("noise", frames, severity=0.1 + 0.01 * place) for place in range(len(names))]
     with DecoderPool() as pool:
         _write(pool, folder, list(zip(names, noisy, [16.0] * len(names), strict=True)))
+
+
+def prepare_models(folder: Path) -> Path:
+    """Write what the page on models takes for granted: ``outputs/vidu-1.5/``, as if a system had made two clips."""
+    _write_made_clips(folder / "outputs" / "vidu-1.5", ["walk-a", "walk-b"])
+    return folder
 
 
 def prepare_weights(folder: Path) -> Path:
