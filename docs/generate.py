@@ -102,6 +102,21 @@ def model_table(_: str) -> str:
     return table(["model", "what it is", "licence of its clips"], rows)
 
 
+def system_table(_: str) -> str:
+    """Return the systems that are not run here, with how their clips are had."""
+    rows = []
+    for name in registry("models").names():
+        info = registry("models").create(name).info
+        if (system := info.system) is not None:
+            fps = "-" if system.fps is None else f"{system.fps:g}"
+            sources = ", ".join(f"[{place}]({source})" for place, source in enumerate(system.sources, 1))
+            made = f"{system.title}, {system.organisation}"
+            rows.append([f"`{name}`", made, info.licence, system.access, system.size or "-", system.frames or "-", fps])
+            rows[-1] += [system.prompt or "-", f"`{system.published}`", f"{sources}; {system.accessed}"]
+    header = ["model", "what it is", "licence or terms", "clips from", "size", "frames", "a second", "longest prompt"]
+    return table([*header, "published row", "source; accessed"], rows)
+
+
 def suite_table(_: str) -> str:
     """Return all suites with links to their pages."""
     from anisora.harness.suite import load_suite
@@ -172,6 +187,7 @@ GENERATORS: Mapping[str, Generator] = {
     "metrics": metric_table,
     "extractors": extractor_table,
     "models": model_table,
+    "systems": system_table,
     "suites": suite_table,
     "limits": limit_table,
 }

@@ -15,8 +15,15 @@ def announce(line: str) -> None:
 
 
 @contextmanager
-def progress(description: str, total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
-    """Show clips done, clips per second and time left; yield the function that counts one clip."""
+def progress(description: str, total: int, *, shown: bool, unit: str = "clips") -> Iterator[Callable[[], None]]:
+    """Show clips done, clips per second and time left; yield the function that counts one clip.
+
+    Args:
+        description: What is being done.
+        total: How many there will be.
+        shown: False for no bar.
+        unit: What is counted, where that is not clips.
+    """
     if not shown or not sys.stderr.isatty():
         yield lambda: None
         return
@@ -35,7 +42,7 @@ def progress(description: str, total: int, *, shown: bool) -> Iterator[Callable[
     class Speed(ProgressColumn):
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:.1f} clips/s")
+            return Text("" if speed is None else f"{speed:.1f} {unit}/s")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:

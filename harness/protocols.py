@@ -6,7 +6,7 @@ They are Protocols, so a third-party package needs no base class of ours.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,7 @@ __all__ = [
     "RunLogger",
     "SelectiveGenerator",
     "SelfChecking",
+    "SystemInfo",
     "VideoReader",
 ]
 
@@ -58,6 +59,8 @@ Direction = Literal["higher", "lower", "reference"]
 """``reference``: closest to the ground truth is best."""
 
 Need = Literal["prompt", "keyframes", "ground_truth", "region_mask"]
+
+_TOLD_OF_SYSTEM: Final = ("title", "organisation", "version", "access", "published")
 
 Features = Mapping[str, NDArray[Any]]
 """What an extractor says of one clip: arrays whose first axis counts its windows, in time order."""
@@ -241,6 +244,35 @@ class GenerationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SystemInfo:
+    """A system that is not run here: who makes it, how its clips are had, and what they are like."""
+
+    title: str
+    organisation: str
+    version: str
+    access: Literal["repository", "api"]
+    """Whether it can be run from a repository of its own, or only asked for clips."""
+    obtain: str
+    """What to run or to ask, after which the clips are there; follows "to have its clips, "."""
+    parameters: Mapping[str, str]
+    """{name as there: value to give, or the choices}"""
+    size: str | None
+    """Of its clips, height x width in pixels; None where it is not known, as with all that follows."""
+    frames: str | None
+    fps: float | None
+    prompt: str | None
+    """The longest prompt."""
+    weights: tuple[str, ...]
+    """Repositories on Hugging Face."""
+    sources: tuple[str, ...]
+    """Pages where this stands."""
+    accessed: str
+    """The day on which they were opened, or ``unverified``."""
+    published: str | None
+    """The name of its row in published tables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorInfo:
     """Who a model adapter is."""
 
@@ -260,6 +292,18 @@ class GeneratorInfo:
     """Frame rate of its clips; None for that of whatever it is given."""
     protocol: tuple[tuple[str, str], ...] = ()
     """(field, value) that must be equal for two runs to share a table: what it does to prompts, and approximations."""
+    system: SystemInfo | None = None
+    """Of a recorded system, how its clips are had."""
+
+    def told(self) -> dict[str, Any]:
+        """Return what a run keeps of it, as plain JSON."""
+        system = self.system
+        return {
+            "base": self.base,
+            "revision": self.revision,
+            "licence": self.licence,
+            **({} if system is None else {name: getattr(system, name) for name in _TOLD_OF_SYSTEM}),
+        }
 
 
 class VideoReader(Protocol):

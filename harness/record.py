@@ -169,6 +169,9 @@ class RunRecord(_Strict):
     spec: RunSpec
     results: list[MetricResult]
     protocol: Protocol
+    made_by: dict[str, Json] = {}
+    """What is known of the model: base, revision, licence; of a recorded system also who makes it. Empty where nothing
+    is."""
     environment: dict[str, Json]
     weights: dict[str, str] = {}
     """{ledger name: sha256}"""

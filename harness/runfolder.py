@@ -20,6 +20,7 @@ import yaml
 
 from anisora.harness.errors import RecordError
 from anisora.harness.failpoints import failpoint
+from anisora.harness.journal import Journal, open_journal, read_journal
 from anisora.harness.record import RunRecord, RunSpec, canonical_json
 
 if TYPE_CHECKING:
@@ -240,30 +241,12 @@ class RunFolder:
         return [json.loads(line) for line in self._text(self.errors_path).splitlines()]
 
     def read_journal(self) -> list[dict[str, Any]]:
-        """Return the journal's whole entries; a torn last line is what a kill leaves, and is dropped."""
-        return self._whole_entries()[0]
+        """Return the journal's whole entries."""
+        return read_journal(self.journal_path)
 
-    def _whole_entries(self) -> tuple[list[dict[str, Any]], int]:
-        entries: list[dict[str, Any]] = []
-        end = 0
-        if self.journal_path.is_file():
-            for line in self.journal_path.read_bytes().splitlines(keepends=True):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    entries.append(json.loads(line))
-                except ValueError:
-                    break
-                end += len(line)
-        return entries, end
-
-    @contextlib.contextmanager
-    def journal(self) -> Iterator["Journal"]:
+    def journal(self) -> contextlib.AbstractContextManager[Journal]:
         """Open the journal for appending, after cutting off a torn last line."""
-        _, end = self._whole_entries()
-        with self.journal_path.open("ab") as file:
-            file.truncate(end)
-            yield Journal(file)
+        return open_journal(self.journal_path)
 
     def remove_journal(self) -> None:
         """Delete the journal once its rows are in scores.parquet."""
@@ -271,29 +254,6 @@ class RunFolder:
         self.journal_path.unlink(missing_ok=True)
         _flush(self.path, os.O_RDONLY)
         failpoint("journal.after_remove")
-
-
-class Journal:
-    """Appends entries; each is on disk before ``append`` returns."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        """Take an open file."""
-        self._file = file
-
-    def append(self, entry: dict[str, Any]) -> None:
-        """Write one entry and flush it to disk."""
-        failpoint("journal.before_write")
-        line = canonical_json(entry).encode() + b"\n"
-        half = len(line) // 2
-        self._file.write(line[:half])
-        if os.environ.get("ANISORA_FAILPOINT"):  # a torn line can only be seen if its first half reaches the file
-            self._file.flush()
-        failpoint("journal.mid_write")
-        self._file.write(line[half:])
-        failpoint("journal.after_write")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        failpoint("journal.after_flush")
 
 
 def _clips_table(rows: Sequence[ClipRow]) -> "pa.Table":

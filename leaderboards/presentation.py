@@ -6,6 +6,7 @@ from pathlib import Path
 from anisora.harness.record import MetricResult, RunRecord
 from anisora.harness.runfolder import RunFolder
 from anisora.leaderboards.compare import compare
+from anisora.leaderboards.published.systems import published_rows_of
 from anisora.leaderboards.render import render_comparison
 
 __all__ = ["present_runs"]
@@ -37,6 +38,7 @@ def _block(record: RunRecord, folder: Path) -> str:
             "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
+    lines += [f"  {told}" for told in published_rows_of(record)]
     notes = sorted({result.interval_note for result in record.results if result.interval_note})
     lines += [f"  no interval: {note}" for note in notes]
     lines += [f"  left out: {metric} ({reason})" for metric, reason in sorted(record.excluded.items())]

@@ -6,6 +6,7 @@ __all__ = ["CATALOG"]
 
 _DAMAGE: Final = "anisora.models.damage:Damage"
 _COGVIDEOX: Final = "anisora.models.cogvideox.adapter:CogVideoXGenerator"
+_RECORDED: Final = "anisora.models.recorded:RecordedSystem"
 _WAN: Final = "anisora.models.wan.adapter:WanGenerator"
 
 CATALOG: Final[dict[str, dict[str, str]]] = {
@@ -35,10 +36,15 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "damage/subtitle": _DAMAGE,
         "ground-truth": "anisora.models.recorded:GroundTruth",
         "recorded": "anisora.models.recorded:Recorded",
+        "recorded/minimax-i2v-01": _RECORDED,
+        "recorded/open-sora-1.2": _RECORDED,
+        "recorded/open-sora-plan-1.3": _RECORDED,
+        "recorded/vidu-1.5": _RECORDED,
         "wan-2.1": _WAN,
     },
     "commands": {
         "convert": "anisora.models.conversion.command:convert",
+        "models": "anisora.models.commands:models",
     },
     "parity": {
         "c11_prompt_grammar": "anisora.models.golden.prompt_grammar:handle",

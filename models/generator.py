@@ -6,6 +6,8 @@ A family says how its networks are made and how a request becomes frames; everyt
 import queue
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, TypeVar, get_args
@@ -185,6 +187,10 @@ class DiffusionGenerator(ABC, Generic[Networks]):
             published: By the sizes of the released networks, whatever files there are.
         """
 
+    def sampling_details(self, request: GenerationRequest) -> dict[str, Any]:
+        """Return what is kept beside a clip of how a request is sampled, as plain JSON."""
+        return {}
+
     @abstractmethod
     def weight_files(self) -> tuple[Path, ...]:
         """Return everything that is read.
@@ -313,19 +319,16 @@ class DiffusionGenerator(ABC, Generic[Networks]):
         if reason is not None:
             raise DataError(f"Sample `{sample.id}` {reason}.")
         request = self.request(sample, seed=seed, settings=settings, reader=reader)
-        self._start()
-        device = self._free.get()
-        try:
+        with self.free_device() as device:
             reset_peak_memory(device)
-            frames = self.sample(self._networks(device), request)
+            frames = self.sample(self.networks_on(device), request)
             peak = peak_memory(device)
-        finally:
-            self._free.put(device)
         runs_on = self._runs_on
         told = {
             "model": self._name,
             "untrained": self._tiny,
             **request.details(),
+            **self.sampling_details(request),
             "device": str(device),
             "dtype": runs_on.dtype_on(device),
             "offload": runs_on.offload,
@@ -368,14 +371,32 @@ class DiffusionGenerator(ABC, Generic[Networks]):
             return 0
         return parameters * DTYPE_BYTES[dtype] if found is None else sum(file.stat().st_size for file in found.files)
 
-    def _start(self) -> None:
+    @property
+    def dtype(self) -> Dtype:
+        """The number format of its networks on the first of its devices."""
+        return self._runs_on.dtype_on(self._runs_on.device_list()[0])
+
+    @contextmanager
+    def free_device(self) -> Iterator[Device]:
+        """Hold the next free device; nobody else computes on it meanwhile."""
         with self._lock:
             if not self._started:
                 for device in self._runs_on.device_list():
                     self._free.put(device)
                 self._started = True
+        device = self._free.get()
+        try:
+            yield device
+        finally:
+            self._free.put(device)
 
-    def _networks(self, device: Device) -> Networks:
+    def networks_on(self, device: Device) -> Networks:
+        """Return the networks on a device that is held, loaded once.
+
+        Raises:
+            WeightsMissing: Parts are absent.
+            ConfigError: Tensors are not those of the configuration.
+        """
         # Only one thread holds a device; two may load side by side.
         if device not in self._loaded:
             self._loaded[device] = self.load(device, self._runs_on.dtype_on(device), self._runs_on)

@@ -6,8 +6,9 @@ from typing import Final
 
 from anisora.harness.protocols import GeneratorInfo
 from anisora.harness.types import Clip, Sample
+from anisora.models.recorded_systems import RECORDED, recorded_systems
 
-__all__ = ["GroundTruth", "Recorded"]
+__all__ = ["GroundTruth", "Recorded", "RecordedSystem"]
 
 _NONE: Final[Mapping[tuple[str, int], Clip]] = MappingProxyType({})
 
@@ -35,6 +36,30 @@ class Recorded:
     def locate(self, sample: Sample, *, seed: int) -> Clip | None:
         """Return the clip for a sample, or None if there is none."""
         return self._clips.get((sample.id, seed))
+
+
+class RecordedSystem:
+    """A known system whose clips are made elsewhere. It has none here: they are given to ``anisora evaluate``."""
+
+    def __init__(self, name: str) -> None:
+        """Take the name of a system in ``recorded_systems.yaml``, after ``recorded/``."""
+        entry = recorded_systems()[name.removeprefix(RECORDED)]
+        access = {"api": "an API", "repository": "its own repository"}[entry.system.access]
+        self.info: Final = GeneratorInfo(
+            name=name,
+            base=entry.base,
+            revision=entry.revision,
+            licence=entry.licence,
+            commercial_use=entry.commercial_use,
+            tasks=frozenset({"i2v"}),
+            summary=f"{entry.system.title}, {entry.system.organisation}: clips of {access}, scored by evaluate.",
+            fps=entry.system.fps,
+            system=entry.system,
+        )
+
+    def locate(self, sample: Sample, *, seed: int) -> Clip | None:
+        """Return None: no clip of it comes with this package."""
+        return None
 
 
 class GroundTruth:

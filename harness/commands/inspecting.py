@@ -13,6 +13,8 @@ from anisora.harness.commands.options import option
 __all__ = ["doctor", "list_names", "suite"]
 
 _EXIT_FAILED = 1
+_JSON_ALONE = ("fps", "system")
+"""Columns that a table on a terminal has no room for."""
 
 
 def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -22,7 +24,7 @@ def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if not rows:
         click.echo("Nothing is registered.")
         return
-    names = list(rows[0])
+    names = [name for name in rows[0] if name not in _JSON_ALONE]
     cells = [[_cell(row[name]) for name in names] for row in rows]
     widths = [max(len(name), *(len(line[place]) for line in cells)) for place, name in enumerate(names)]
     for line in [names, *cells]:
@@ -78,6 +80,8 @@ def _extractors() -> list[dict[str, Any]]:
 
 
 def _models() -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
     from anisora.harness.registry import registry
 
     rows = []
@@ -92,6 +96,8 @@ def _models() -> list[dict[str, Any]]:
                 "licence": info.licence,
                 "commercial": info.commercial_use,
                 "summary": info.summary,
+                "fps": info.fps,
+                "system": None if info.system is None else asdict(info.system),
             }
         )
     return rows

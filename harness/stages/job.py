@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from anisora.harness.errors import ConfigError, DataError
 from anisora.harness.inputs.videos import custom_items, match_videos
@@ -19,7 +20,7 @@ from anisora.harness.protocols import (
     SelectiveGenerator,
 )
 from anisora.harness.record import Json, RunSpec, digest_of
-from anisora.harness.registry import registry
+from anisora.harness.registry import Spec, registry
 from anisora.harness.suite import (
     Suite,
     draw_subset,
@@ -31,10 +32,12 @@ from anisora.harness.suite import (
 )
 from anisora.harness.types import Clip, Sample
 
-__all__ = ["CUSTOM", "Job", "Key", "custom_jobs", "job_of"]
+__all__ = ["CUSTOM", "Job", "Key", "custom_jobs", "job_of", "system_info", "where_clips_are"]
 
 CUSTOM = "custom"
 """The suite name of runs over a user's own clips."""
+
+_SYSTEMS: Final = "recorded/"
 
 Key = tuple[str, int]
 
@@ -174,7 +177,7 @@ def job_of(spec: RunSpec) -> Job:
             clips=match.clips,
             missing=match.missing,
             generator=None,
-            info=None,
+            info=system_info(spec.model),
             settings=settings,
             population=population,
         )
@@ -185,7 +188,7 @@ def job_of(spec: RunSpec) -> Job:
         if len(missing) == len(located):
             raise DataError(
                 f"Model `{spec.model_spec}` has no clip for any of the {len(samples)} items of suite {suite.name!r}; "
-                f"clips that exist are scored with: anisora evaluate {spec.suite_source or suite.name} --videos DIR"
+                f"{where_clips_are(model.info, spec.suite_source or suite.name)}"
             )
         if missing and not spec.allow_missing:
             raise DataError(
@@ -215,6 +218,31 @@ def job_of(spec: RunSpec) -> Job:
         settings=settings,
         population=population,
     )
+
+
+def system_info(model: str) -> GeneratorInfo | None:
+    """Return what is known of a system whose clips are given, by its name in tables; None where nothing is.
+
+    Args:
+        model: A name; systems are registered among the models, as ``recorded/NAME``.
+    """
+    if not model.startswith(_SYSTEMS) or model not in registry("models").names():
+        return None
+    info: GeneratorInfo = registry("models").create(Spec(model)).info
+    return info
+
+
+def where_clips_are(info: GeneratorInfo, suite: str) -> str:
+    """Say how clips that are no model's to make are had, and how they are scored.
+
+    Args:
+        info: Of a recorded model.
+        suite: As it is named on the command line.
+    """
+    command = f"anisora evaluate {suite} --videos DIR"
+    if info.system is None:
+        return f"clips that exist are scored with: {command}"
+    return f"to have its clips, {info.system.obtain}; then: {command} --model {info.name}"
 
 
 def _suite_of(spec: RunSpec) -> Suite | None:
@@ -289,7 +317,7 @@ def custom_jobs(spec: RunSpec) -> list[Job]:
                 clips=match.clips,
                 missing=match.missing,
                 generator=None,
-                info=None,
+                info=system_info(own.model),
                 settings=GenerationSettings(),
             )
         )

@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from anisora.harness.errors import ConfigError
+from anisora.harness.errors import ConfigError, DataError
 from anisora.harness.inputs.runs import find_run, read_spec
 from anisora.harness.inputs.videos import system_names
 from anisora.harness.media.decoder import encoder_suffix
 from anisora.harness.record import Json, RunRecord, RunSpec
 from anisora.harness.registry import Spec
 from anisora.harness.runfolder import RunFolder
-from anisora.harness.stages.job import CUSTOM, Job, custom_jobs, job_of
+from anisora.harness.stages.job import CUSTOM, Job, custom_jobs, job_of, system_info, where_clips_are
 from anisora.harness.stages.plan import metric_names
 from anisora.harness.stages.session import RunOptions, execute
 from anisora.harness.suite import Suite, load_suite
@@ -277,6 +277,9 @@ def run_spec(
 ) -> RunSpec:
     """Return the specification of ``run``."""
     if takes_any_clips(suite):
+        info = system_info(model)
+        if info is not None:
+            raise DataError(f"Model `{model}` makes no clips here; {where_clips_are(info, suite)}")
         raise ConfigError(
             f"`{suite}` has no items to generate for; use a suite that has, or a suite file made by "
             '"anisora suite import".'

@@ -9,8 +9,9 @@ from typing import Any
 from anisora.harness.errors import AnisoraError, MetricError, VideoUnreadable
 from anisora.harness.executors.local import map_unordered
 from anisora.harness.features import FeatureStore
+from anisora.harness.journal import Journal
 from anisora.harness.protocols import FeatureReader, Metric
-from anisora.harness.runfolder import Journal, RunFolder, ScoreRow
+from anisora.harness.runfolder import RunFolder, ScoreRow
 from anisora.harness.stages.plan import Plan, missing_needs
 from anisora.harness.types import Generation, Score, StreamInfo
 

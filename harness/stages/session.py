@@ -314,6 +314,7 @@ class _Session:
                 fields={**job.protocol_fields(encoders, modes), "aggregation": AGGREGATION},
                 metrics=dict(self.plan.protocol),
             ),
+            made_by=job.info.told() if job.info else {},
             environment={
                 **describe(),
                 "device": job.spec.device,

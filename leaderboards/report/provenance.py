@@ -133,6 +133,10 @@ def licences_of(data: ReportData) -> list[Licence]:
 
 
 def _of_model(record: RunRecord) -> list[Licence]:
+    system = record.made_by
+    if "organisation" in system:
+        source = f"{system['title']}, {system['organisation']}"
+        return [Licence(kind="model", name=record.spec.model, licence=str(system["licence"]), source=source)]
     try:
         info = registry("models").create(Spec.parse(record.spec.model_spec)).info
     except AnisoraError:  # of a package that is not installed here

@@ -4,7 +4,9 @@ Reference: anisoraV2_gpu/wan/image2video.py, anisoraV3/wan/image2video_any.py, a
 anisora_anymask/wan/image2video_any_mask1_spa.py (generate).
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,37 +14,22 @@ import numpy as np
 
 from anisora.harness.device import Device, Dtype
 from anisora.harness.errors import ConfigError, DataError
-from anisora.harness.memory_estimate import DTYPE_BYTES
-from anisora.harness.networks import inference, parameters_of
+from anisora.harness.networks import inference
 from anisora.harness.protocols import GenerationSettings, VideoReader
 from anisora.harness.types import Frames, Sample
-from anisora.models.generation_memory import (
-    TILE,
-    ComponentMemory,
-    GenerationMemory,
-    decoder_working,
-    transformer_working,
-)
+from anisora.models.generation_memory import GenerationMemory
 from anisora.models.generation_request import GenerationRequest
 from anisora.models.generator import DiffusionGenerator, RunsOn
-from anisora.models.image_features import image_features
 from anisora.models.placement import Offload, Placement
-from anisora.models.wan.components import WanFiles, WanParts, find_files, read_parts, shapes_alone, tiny_parts
+from anisora.models.wan.components import WanFiles, find_files, read_parts, tiny_parts
 from anisora.models.wan.condition_mask import MaskKind
-from anisora.models.wan.condition_tensor import keyframe_condition, mask_video_condition
-from anisora.models.wan.denoiser import WanDenoiser
-from anisora.models.wan.frame_ids import frame_ids
-from anisora.models.wan.latent_size import VAE_STRIDE, LatentSize, latent_size
-from anisora.models.wan.releases import NEGATIVE_PROMPT, RELEASES, WanRelease
-from anisora.models.wan.sampling import (
-    Experts,
-    SamplingInputs,
-    Schedule,
-    euler_schedule,
-    sampled_states,
-    unipc_schedule,
-)
-from anisora.models.wan.step_lists import STEP_LISTS
+from anisora.models.wan.memory import IMAGE_PARAMETERS, TEXT_PARAMETERS, wan_memory
+from anisora.models.wan.preparation import PreparedRequest, WanNetworks, decoded_frames, prepare_request
+from anisora.models.wan.releases import RELEASES, WanRelease
+from anisora.models.wan.sampling import Schedule, euler_schedule, sampled_states, unipc_schedule, velocity_at
+from anisora.models.wan.step_lists import STEP_LISTS, StepList
+from anisora.models.wan.step_search import Velocity
+from anisora.models.wan.steps_file import StepsFile, read_steps
 from anisora.models.wan.video_vae import WanVae
 
 if TYPE_CHECKING:
@@ -50,24 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = ["WanGenerator"]
 
-_EXPERT_NAMES: Final = ("transformer", "transformer_2")
 _SMALL_AREA: Final = 480 * 832
-TEXT_PARAMETERS: Final = 5_680_910_336
-"""Of UMT5-XXL's encoder."""
-IMAGE_PARAMETERS: Final = 630_766_080
-"""Of CLIP ViT-H/14's image encoder."""
-_VAE_CHUNK: Final = VAE_STRIDE[0]
-"""Frames that the VAE decodes at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Networks:
-    parts: WanParts
-    vae: WanVae
-    placement: Placement
-
-
-class WanGenerator(DiffusionGenerator[_Networks]):
+class WanGenerator(DiffusionGenerator[WanNetworks]):
     """A release on Wan's networks."""
 
     released: WanRelease
@@ -81,6 +54,7 @@ class WanGenerator(DiffusionGenerator[_Networks]):
         suffix: str = "recommended",
         motion: float | None = None,
         steps: int | None = None,
+        steps_file: str = "",
         guidance: float | None = None,
         shift: float | None = None,
         mask: MaskKind = "spatial",
@@ -99,6 +73,7 @@ class WanGenerator(DiffusionGenerator[_Networks]):
             suffix: ``recommended`` or ``none``.
             motion: The motion score in the suffix.
             steps: Evaluations of the network; 16 and 12 are V2's distilled lists.
+            steps_file: A list of steps that "anisora models search-steps" wrote, in place of a number of them.
             guidance: Of the prompt; 1 for distilled models.
             shift: Of the levels of noise.
             mask: Of the any-mask release: ``spatial`` keeps what lies outside of the region as it is in the first
@@ -116,16 +91,30 @@ class WanGenerator(DiffusionGenerator[_Networks]):
             raise ConfigError(f"`mask` got {mask!r}; expected spatial or temporal. Choose one.")
         if mask != "spatial" and RELEASES[name].conditioning != "masked":
             raise ConfigError(f"`mask` got {mask!r} for {name!r}, which takes no mask; leave it out.")
+        if steps_file != "" and steps is not None:
+            raise ConfigError(
+                f"`steps` got {steps} with `steps_file`, whose list says how many there are; leave one of them out."
+            )
         self._mask = mask
+        released = RELEASES[name]
+        protocol: tuple[tuple[str, str], ...] = ()
+        self._searched: StepsFile | None = None
+        if steps_file != "":
+            self._searched = read_steps(Path(str(steps_file)), model=name, tiny=tiny)
+            told = self._searched.digest[:16]
+            # Of the revision as well: a file that was changed is another run.
+            released = replace(released, revision=f"{released.revision} with step list {told}")
+            protocol = (("step_list", told),)
         super().__init__(
             name,
-            RELEASES[name],
+            released,
             tiny=tiny,
             weights=weights,
             suffix=suffix,
             motion=motion,
             settings=GenerationSettings(steps=steps, guidance=guidance, shift=shift),
             runs_on=RunsOn(dtype=dtype, offload=offload, tiling=tiling, attention=attention, devices=devices),
+            protocol=protocol,
         )
 
     def settings(self, asked: GenerationSettings) -> GenerationRequest:
@@ -134,17 +123,23 @@ class WanGenerator(DiffusionGenerator[_Networks]):
         Raises:
             ConfigError: A setting is none of the model's.
         """
+        if self._searched is not None:
+            count = len(self._searched.steps)
+            if asked.steps not in (None, count):
+                raise ConfigError(
+                    f"`--steps` got {asked.steps} with a `steps_file` of {count}; expected that or none. Leave it out."
+                )
+            asked = replace(asked, steps=count)
         resolved = super().settings(asked)
         given = asked.shift if asked.shift is not None else self._settings.shift
-        listed = dict(self.released.step_lists).get(resolved.steps)
+        listed = self._listed(resolved)
         if listed is not None:
-            found_for = STEP_LISTS[listed].shift
-            if given not in (None, found_for):
+            if given not in (None, listed.shift):
                 raise ConfigError(
-                    f"`shift` got {given:g} with {resolved.steps} steps, whose list was found for {found_for:g}; "
+                    f"`shift` got {given:g} with {resolved.steps} steps, whose list was found for {listed.shift:g}; "
                     "expected that or none. Leave it out, or take another number of steps."
                 )
-            return replace(resolved, shift=found_for)
+            return replace(resolved, shift=listed.shift)
         if given is None and self.released.small_shift is not None and resolved.height * resolved.width <= _SMALL_AREA:
             return replace(resolved, shift=self.released.small_shift)
         return resolved
@@ -182,23 +177,40 @@ class WanGenerator(DiffusionGenerator[_Networks]):
 
     def schedule(self, request: GenerationRequest) -> Schedule:
         """Return the levels of noise of a request."""
-        listed = dict(self.released.step_lists).get(request.steps)
+        listed = self._listed(request)
         if listed is not None:
-            return euler_schedule(STEP_LISTS[listed].sigmas().tolist())
+            return euler_schedule(listed.sigmas().tolist())
         return unipc_schedule(request.steps, request.shift)
 
+    def sampling_details(self, request: GenerationRequest) -> dict[str, Any]:
+        """Return the solver and, of a distilled sampling, its list of steps with that of its teacher."""
+        listed = self._listed(request)
+        told: dict[str, Any] = {"solver": self.schedule(request).solver}
+        if listed is not None:
+            told |= {"step_list": list(listed.steps), "teacher_steps": listed.teacher_steps}
+        if self._searched is not None:
+            told |= {"steps_file": self._searched.digest}
+        return told
+
+    def _listed(self, request: GenerationRequest) -> StepList | None:
+        """Return the list of a distilled sampling: the one that was given, or a published one of as many steps."""
+        if self._searched is not None:
+            return self._searched.step_list
+        name = dict(self.released.step_lists).get(request.steps)
+        return None if name is None else STEP_LISTS[name]
+
     def weight_files(self) -> tuple[Path, ...]:
-        """Return everything that is read.
+        """Return the files of all networks; none of random numbers.
 
         Raises:
-            WeightsMissing: Parts are absent; all of them are named.
+            WeightsMissing: Parts are absent.
         """
-        return self._files().paths
+        return () if self._tiny else self._files().paths
 
     def _files(self) -> WanFiles:
         return find_files(self._name, self.released, self._weights)
 
-    def load(self, device: Device, dtype: Dtype, runs_on: RunsOn) -> _Networks:
+    def load(self, device: Device, dtype: Dtype, runs_on: RunsOn) -> WanNetworks:
         """Make the networks and put them where they belong.
 
         Raises:
@@ -212,68 +224,47 @@ class WanGenerator(DiffusionGenerator[_Networks]):
             if attention:
                 transformer.set_attention_backend(attention)
             placement.group(transformer)
-        return _Networks(parts, WanVae(parts.vae, tiling=runs_on.tiling), placement)
+        return WanNetworks(parts, WanVae(parts.vae, tiling=runs_on.tiling), placement)
 
-    def sample(self, networks: _Networks, request: GenerationRequest) -> Frames:
+    def sample(self, networks: WanNetworks, request: GenerationRequest) -> Frames:
         """Return the frames of a request.
 
         Returns:
             (T, H, W, 3) uint8; the size follows the aspect ratio of the first image.
         """
-        import torch
-
-        parts, placement = networks.parts, networks.placement
-        is_guided = request.guidance not in (1.0, (1.0, 1.0))
-        images = [torch.from_numpy(image).permute(2, 0, 1) / 255.0 for _, image in request.images]
         with inference():
-            texts = [request.prompt, NEGATIVE_PROMPT] if is_guided else [request.prompt]
-            text = parts.text.encode(texts, placement)
-            seen = None if parts.image is None else image_features(images[0], parts.image, placement)
-            condition = self._condition(networks, request, images)
-            generator = torch.Generator().manual_seed(request.seed)
-            noise = torch.randn(1, len(networks.vae.latents_mean), *condition.shape[1:], generator=generator)
-            inputs = SamplingInputs(
-                condition=condition[None].to(placement.torch_device),
-                text=text[:1],
-                negative_text=text[1:] if is_guided else None,
-                image=seen,
-            )
-            latents = noise.to(placement.torch_device)
-            states = sampled_states(
-                _network(parts, placement), latents, inputs, self.schedule(request), request.guidance
-            )
-            for state in states:
+            prepared = self._prepared(networks, request)
+            latents = prepared.noise
+            for state in sampled_states(
+                prepared.network, prepared.noise, prepared.inputs, self.schedule(request), prepared.guidance
+            ):
                 latents = state.latents
-            placement.ready(parts.vae)
-            video = networks.vae.decode(latents[0])
-            frames: Frames = ((video.permute(1, 2, 3, 0) + 1) * 127.5).round().to(torch.uint8).cpu().numpy()
-        return frames
+            return decoded_frames(networks, latents)
 
-    def _condition(
-        self, networks: _Networks, request: GenerationRequest, images: "list[torch.Tensor]"
-    ) -> "torch.Tensor":
-        import torch
+    def _prepared(self, networks: WanNetworks, request: GenerationRequest) -> PreparedRequest:
+        return prepare_request(networks, request, conditioning=self.released.conditioning, mask=self._mask)
 
-        networks.placement.ready(networks.parts.vae)
-        rows, columns = images[0].shape[1:]
-        size: LatentSize = latent_size(request.height * request.width, rows, columns)
-        total = request.num_frames
-        if request.region_mask is not None:
-            source = (
-                np.broadcast_to(request.images[0][1], (total, rows, columns, 3))
-                if request.source is None
-                else request.source
-            )
-            video = torch.from_numpy(np.ascontiguousarray(source)).permute(0, 3, 1, 2) / 127.5 - 1
-            moving = np.broadcast_to(request.region_mask, (total, *request.region_mask.shape[1:]))
-            # White is what is kept, and the region is what is to move.
-            known = torch.from_numpy(np.where(moving, -1.0, 1.0).astype(np.float32))[:, None]
-            return mask_video_condition(video, known, self._mask, size, networks.vae.encode)
-        if self.released.conditioning == "first":
-            ids: tuple[int, ...] = (0,)
-        else:
-            ids = frame_ids([position for position, _ in request.images], total)
-        return keyframe_condition(images, ids, total, size, networks.vae.encode)
+    @contextmanager
+    def teacher(self, request: GenerationRequest) -> "Iterator[tuple[torch.Tensor, Velocity]]":
+        """Hold a device and give what ``step_search.search_steps`` asks: the noise of a request, and its velocity.
+
+        States and velocities are on the CPU, where all levels of a search find room. The velocity has the request's
+        guidance; nothing is decoded.
+
+        Args:
+            request: As ``request`` returns it.
+
+        Yields:
+            The noise, (1, 16, T, h, w) float32, and (state, sigma) -> velocity.
+        """
+        with self.free_device() as device, inference():
+            prepared = self._prepared(self.networks_on(device), request)
+            ask = velocity_at(prepared.network, prepared.noise, prepared.inputs, prepared.guidance)
+
+            def velocity(state: "torch.Tensor", sigma: float) -> "torch.Tensor":
+                return ask(state.to(prepared.noise), sigma).cpu()
+
+            yield prepared.noise.cpu(), velocity
 
     def memory(self, request: GenerationRequest, dtype: Dtype, *, published: bool = False) -> GenerationMemory:
         """Return what a request takes of a device.
@@ -284,46 +275,13 @@ class WanGenerator(DiffusionGenerator[_Networks]):
             published: By the sizes of the released networks, whatever files there are.
         """
         files = None if self._tiny or published else self._files()
-        transformer, vae = shapes_alone(self.released, files, tiny=self._tiny)
-        text = self._library_weights(None if files is None else files.text, TEXT_PARAMETERS, dtype)
-        config = transformer.config
-        frames = (request.num_frames - 1) // VAE_STRIDE[0] + 1
-        tokens = frames * (request.height // 16) * (request.width // 16)
-        width = config.num_attention_heads * config.attention_head_dim
-        size = DTYPE_BYTES[dtype]
-        weights = parameters_of(transformer) * size
-        block = ComponentMemory(
-            weights=weights,
-            working=transformer_working(tokens, width, config.ffn_dim, dtype),
-            layer=weights // config.num_layers,
+        return wan_memory(
+            self.released,
+            files,
+            request,
+            dtype,
+            text=self._library_weights(None if files is None else files.text, TEXT_PARAMETERS, dtype),
+            image=self._library_weights(None if files is None else files.image, IMAGE_PARAMETERS, dtype),
+            tiny=self._tiny,
+            tiling=self._runs_on.tiling,
         )
-        base = vae.config.base_dim
-        components = dict.fromkeys(_EXPERT_NAMES[: 2 if self.released.experts else 1], block)
-        components["vae"] = ComponentMemory(
-            weights=parameters_of(vae) * DTYPE_BYTES["float32"],
-            working=decoder_working(request.height, request.width, request.num_frames, base, _VAE_CHUNK, "float32"),
-            working_tiled=decoder_working(TILE, TILE, request.num_frames, base, _VAE_CHUNK, "float32")
-            + 2 * 3 * request.num_frames * request.height * request.width * DTYPE_BYTES["float32"],
-        )
-        components["text_encoder"] = ComponentMemory(weights=text, working=0)
-        if not self.released.experts:
-            image = self._library_weights(None if files is None else files.image, IMAGE_PARAMETERS, dtype)
-            components["image_encoder"] = ComponentMemory(weights=image, working=0)
-        return GenerationMemory(components=components, tiling=self._runs_on.tiling)
-
-
-def _network(parts: WanParts, placement: Placement) -> Any:  # noqa: ANN401 - a Denoise or Experts
-    calls = [_on_device(transformer, placement) for transformer in parts.transformers]
-    return Experts(calls[0], calls[1]) if len(calls) > 1 else calls[0]
-
-
-def _on_device(transformer: Any, placement: Placement) -> Any:  # noqa: ANN401 - a Denoise
-    denoiser = WanDenoiser(transformer)
-
-    def denoise(
-        latents: "torch.Tensor", timestep: "torch.Tensor", text: "torch.Tensor", image: "torch.Tensor | None" = None
-    ) -> "torch.Tensor":
-        placement.ready(transformer)
-        return denoiser(latents, timestep, text, image)
-
-    return denoise

@@ -10,7 +10,7 @@ from typing import Final
 
 from anisora.harness.errors import ConfigError
 
-__all__ = ["PATCH_SIZE", "VAE_STRIDE", "LatentSize", "latent_size"]
+__all__ = ["PATCH_SIZE", "VAE_STRIDE", "LatentSize", "latent_frames", "latent_size"]
 
 VAE_STRIDE: Final = (4, 8, 8)
 """Frames, rows and columns of pixels to one latent."""
@@ -26,6 +26,11 @@ class LatentSize:
     width: int
     pixel_height: int
     pixel_width: int
+
+
+def latent_frames(num_frames: int) -> int:
+    """Return the latent frames of a clip: the first frame has one of its own."""
+    return (num_frames - 1) // VAE_STRIDE[0] + 1
 
 
 def latent_size(

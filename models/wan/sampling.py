@@ -27,6 +27,7 @@ __all__ = [
     "euler_schedule",
     "sampled_states",
     "unipc_schedule",
+    "velocity_at",
 ]
 
 _UNGUIDED: Final = 1.0
@@ -149,18 +150,46 @@ def sampled_states(
         ConfigError: There is guidance without a negative prompt, or two of them for one network.
         DataError: The condition is not of the noise's size.
     """
+    velocity = _checked_velocity(network, noise, inputs, guidance)
     experts = network if isinstance(network, Experts) else None
-    scales = guidance if isinstance(guidance, tuple) else (guidance, guidance)
-    _check(experts, scales, noise, inputs)
-    velocity = _velocity(network, inputs, scales)
     start, levels, timesteps = noise.float(), schedule.sigmas, schedule.timesteps
     if schedule.solver == "unipc":
         states = unipc_states(velocity, start, levels, [int(timestep) for timestep in timesteps])
     else:
-        states = euler_states(lambda state, sigma: velocity(state, sigma * TRAIN_TIMESTEPS), start, levels)
+        states = euler_states(velocity_at(network, noise, inputs, guidance), start, levels)
     for step, latents in enumerate(states):
         letter = _letter(experts, timesteps[step])
         yield SampledState(step=step, steps=len(timesteps), timestep=timesteps[step], expert=letter, latents=latents)
+
+
+def velocity_at(
+    network: Denoise | Experts,
+    noise: "torch.Tensor",
+    inputs: SamplingInputs,
+    guidance: float | tuple[float, float] = _UNGUIDED,
+) -> "Callable[[torch.Tensor, float], torch.Tensor]":
+    """Return what Euler's steps and searches ask: (state, sigma) -> the velocity, guidance included.
+
+    Args:
+        network: As in ``sampled_states``, like all that follows.
+        noise: (B, 16, T, h, w); states have its shape.
+        inputs: On the states' device.
+        guidance: Of all levels, or of two networks as (low, high).
+
+    Raises:
+        ConfigError: There is guidance without a negative prompt, or two of them for one network.
+        DataError: The condition is not of the noise's size.
+    """
+    velocity = _checked_velocity(network, noise, inputs, guidance)
+    return lambda state, sigma: velocity(state, sigma * TRAIN_TIMESTEPS)
+
+
+def _checked_velocity(
+    network: Denoise | Experts, noise: "torch.Tensor", inputs: SamplingInputs, guidance: float | tuple[float, float]
+) -> "Callable[[torch.Tensor, float], torch.Tensor]":
+    scales = guidance if isinstance(guidance, tuple) else (guidance, guidance)
+    _check(network if isinstance(network, Experts) else None, scales, noise, inputs)
+    return _velocity(network, inputs, scales)
 
 
 def _velocity(

@@ -20,7 +20,7 @@ from anisora.models.wan.flow_schedule import euler_states, euler_step
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["FoundSteps", "median_steps", "search_steps", "teacher_states"]
+__all__ = ["FoundSteps", "Velocity", "median_steps", "search_steps", "teacher_states"]
 
 Velocity = Callable[["torch.Tensor", float], "torch.Tensor"]
 """(state, sigma) -> the network's prediction, guidance included."""

@@ -49,6 +49,7 @@ __all__ = [
     "prepare",
     "prepare_benchmark",
     "prepare_inputs",
+    "prepare_models",
     "prepare_rated_clips",
     "prepare_showcase",
     "prepare_vbench_i2v",
@@ -207,9 +208,10 @@ def _write_made_clips(folder: Path, names: Sequence[str]) -> None:
 
 
 def prepare_models(folder: Path) -> Path:
-    """Write what the page on models takes for granted: ``Index-anisora/``, of tiny networks."""
+    """Write what the page on models takes for granted: ``Index-anisora/`` of tiny networks, ``outputs/vidu-1.5/``."""
     folder.mkdir(parents=True)
     write_releases(folder / "Index-anisora")
+    _write_made_clips(folder / "outputs" / "vidu-1.5", ["walk-a", "walk-b"])
     return folder
 
 
