@@ -12,12 +12,14 @@ from tiny_models import posed
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.protocols import GenerationSettings
 from anisora.harness.registry import registry
+from anisora.harness.types import Frames
+from anisora.models.wan import adapter, components
 from anisora.models.wan.condition_tensor import mask_video_condition
 from anisora.models.wan.denoiser import WanDenoiser
 from anisora.models.wan.latent_size import latent_size
 from anisora.models.wan.video_vae import WanVae
 
-HEIGHT, WIDTH, FRAMES, STEPS, PICTURES, BATCH = 64, 112, 5, 300, 48, 8
+HEIGHT, WIDTH, FRAMES, STEPS, PICTURES, BATCH = 64, 112, 5, 400, 48, 8
 
 
 @pytest.fixture(scope="module")
@@ -92,32 +94,43 @@ def trained(parts: dict[str, Any]) -> Any:
 
 
 @pytest.mark.slow
-def test_a_kept_region_stays_closer_to_its_source_than_the_rest(tmp_path: Path, pool: DecoderPool) -> None:
+@pytest.mark.long
+def test_a_kept_region_stays_closer_to_its_source_than_the_rest(
+    tmp_path: Path, pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
+    # A little wider than tiny networks, which learn too slowly.
+    monkeypatch.setattr(components, "_TINY", {**components._TINY, "dim": 96, "ffn_dim": 192})
     parts = tiny_parts("anisora-anymask")
     whiten(parts["vae"])
     losses = trained(parts)
-    assert np.mean(losses[-20:]) < 0.7 * np.mean(losses[:20])
+    assert np.mean(losses[-20:]) < 0.3 * np.mean(losses[:20])
     folder = write_folder(tmp_path / "weights", parts)
     model = registry("models").create(f"anisora-anymask:weights={folder},steps=8")
     settings = GenerationSettings(height=HEIGHT, width=WIDTH, num_frames=FRAMES)
     vae = WanVae(parts["vae"])
+    made: list[Any] = []
+
+    def seen(_: object, latents: Any) -> Frames:
+        made.append(latents[0])
+        return np.zeros((FRAMES, HEIGHT, WIDTH, 3), np.uint8)
+
+    # The VAE's numbers are random and mix what lies apart: what the network drew is seen before it is decoded.
+    monkeypatch.setattr(adapter, "decoded_frames", seen)
     ratios = []
-    for seed, moving in ((11, slice(0, 56)), (12, slice(56, 112)), (13, slice(0, 56)), (14, slice(56, 112))):
-        sample = posed(tmp_path / str(seed), "region", seeds=(seed,), moving=moving)
-        frames = model.generate(sample, seed=seed, settings=settings, reader=pool).frames.astype(np.float64)
-        picture = pool.read_image(sample.condition.keyframes[0][1].path)
-        # The VAE has random numbers: what it makes of the source is what a perfect network could give.
-        video = torch.from_numpy(picture).permute(2, 0, 1)[:, None].expand(-1, FRAMES, -1, -1) / 127.5 - 1
+    for seed, moving in ((11, slice(0, 7)), (12, slice(7, 14)), (13, slice(0, 7)), (14, slice(7, 14))):
+        pixels = slice(8 * moving.start, 8 * moving.stop)
+        sample = posed(tmp_path / str(seed), "region", seeds=(seed,), moving=pixels)
+        model.generate(sample, seed=seed, settings=settings, reader=pool)
+        picture = torch.from_numpy(pool.read_image(sample.condition.keyframes[0][1].path)).permute(2, 0, 1)
+        still = (picture / 127.5 - 1)[:, None].expand(-1, FRAMES, -1, -1).contiguous()
         with torch.no_grad():
-            shown = vae.decode(vae.latents(video.contiguous())).permute(1, 2, 3, 0).numpy()
-        error = np.abs(frames - (shown + 1) * 127.5)[1:].mean(axis=(0, 3))
-        inside = np.zeros(error.shape, bool)
-        inside[:, moving] = True
-        # Eight columns on either side of the border see both.
-        inside[:, 48:64], border = False, np.zeros(error.shape, bool)
-        border[:, 48:64] = True
-        ratios.append(error[~inside & ~border].mean() / error[inside].mean())
-    assert max(ratios) < 1, ratios
-    assert np.mean(ratios) < 0.8, ratios
+            error = (made[-1] - vae.latents(still)).abs()[:, 1:].mean((0, 1, 2))
+        inside = torch.zeros(len(error), dtype=torch.bool)
+        inside[moving] = True
+        border = torch.zeros_like(inside)
+        border[6:8] = True
+        ratios.append(float(error[~inside & ~border].mean() / error[inside & ~border].mean()))
+    assert max(ratios) < 0.8, ratios
+    assert np.mean(ratios) < 0.6, ratios
