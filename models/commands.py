@@ -1,18 +1,19 @@
 """The command group ``models``: what is done with a model's networks beside making clips."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from anisora.harness.commands.groups import CommandGroup
-from anisora.harness.commands.options import metric_device, option, split_numbers, weight_options
+from anisora.harness.commands.options import model_device, option, split_numbers, weight_options
 
 if TYPE_CHECKING:
     from anisora.harness.suite import Suite
     from anisora.harness.types import Sample
     from anisora.models.wan.adapter import WanGenerator
-    from anisora.models.wan.step_runs import Run, StepSearch
+    from anisora.models.wan.step_runs import StepSearch
 
 __all__ = ["models"]
 
@@ -67,7 +68,7 @@ def _count(_: click.Context, __: click.Parameter, value: str | None) -> int | No
 @option("--fresh/--resume", default=False, help="Begin again, or go on where it was (default).")
 @option("--dry-run", is_flag=True, help="Say what it takes, and search nothing.")
 @option("--quiet", is_flag=True, help="Print nothing but errors.")
-@metric_device
+@model_device
 @weight_options
 def search_steps(spec: str, **parameters: Any) -> int:  # noqa: ANN401
     r"""Find the few steps of a Wan model that stay nearest to many: optimal step size, OSS.
@@ -156,14 +157,13 @@ def _search(
     return _EXIT_PARTIAL if any("error" in run for run in found) else 0
 
 
-def _line(run: "Run") -> str:
+def _line(run: Mapping[str, Any]) -> str:
     name = f"{run['item']}, seed {run['seed']}"
     if "error" in run:
         return f"{name}: {run['error']}: {run['message']}"
-    steps = run["steps"]
-    assert isinstance(steps, list)
+    steps = ", ".join(map(str, run["steps"]))
     apart = "" if run["in_median"] else "; fewer steps than asked for come as near, so the median leaves it out"
-    return f"{name}: {', '.join(map(str, steps))}; cost {run['cost']:.6g}{apart}"
+    return f"{name}: {steps}; cost {run['cost']:.6g}{apart}"
 
 
 def _model_of(text: str) -> "tuple[WanGenerator, str]":
@@ -194,9 +194,9 @@ def _model_of(text: str) -> "tuple[WanGenerator, str]":
 
 
 def _items(
-    model: "WanGenerator", search: "StepSearch", suite: str, limit: int | None
-) -> "tuple[str, list[Sample], str]":
-    """Return the suite's key, its items that the model can be asked for, and why others cannot.
+    model: "WanGenerator", search: "StepSearch", suite: "Suite", limit: int | None
+) -> "tuple[list[Sample], str]":
+    """Return the items of a suite that the model can be asked for, and why others cannot.
 
     Raises:
         ConfigError: The suite has no items of its own.

@@ -19,6 +19,7 @@ __all__ = [
     "feature_options",
     "leaderboard_file",
     "metric_device",
+    "model_device",
     "option",
     "run_options",
     "score_options",
@@ -159,15 +160,21 @@ def _device(_: click.Context, __: click.Parameter, value: str) -> None:
         os.environ["ANISORA_DEVICE"] = value
 
 
-metric_device = option(
-    "--device",
-    callback=_device,
-    expose_value=False,
-    default="auto",
-    show_default=True,
-    help="Where the networks of metrics run: auto, cpu, cuda[:i] or npu[:i].",
-)
+def _device_option(networks: str) -> Callable[[Command], Command]:
+    return option(
+        "--device",
+        callback=_device,
+        expose_value=False,
+        default="auto",
+        show_default=True,
+        help=f"Where the networks {networks} run: auto, cpu, cuda[:i] or npu[:i].",
+    )
+
+
+metric_device = _device_option("of metrics")
 """Of commands that make no clips; where clips are made, the model's device is that of the metrics, too."""
+model_device = _device_option("of the model")
+"""Of commands that ask a model for something else than clips."""
 
 weight_options = _stacked(
     option(

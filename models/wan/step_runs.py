@@ -33,7 +33,7 @@ _CHANNELS: Final = 16
 _TOLD_ABOVE: Final = ("model", "shift", "teacher_steps", "weights")
 """What a file of steps has fields of its own for."""
 
-Run = dict[str, Json]
+Run = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
