@@ -255,7 +255,7 @@ class DiffusionGenerator(ABC, Generic[Networks]):
         """
         request = self.settings(settings)
         devices = self._runs_on.device_list()
-        dtype = self._runs_on.dtype_on(devices[0])
+        dtype = self._dtype_on(devices[0])
         if not self._tiny:
             try:
                 self.check_weights()
@@ -314,7 +314,7 @@ class DiffusionGenerator(ABC, Generic[Networks]):
             "untrained": self._tiny,
             **request.details(),
             "device": str(device),
-            "dtype": runs_on.dtype_on(device),
+            "dtype": self._dtype_on(device),
             "offload": runs_on.offload,
             "tiling": runs_on.tiling,
             "peak_memory_bytes": peak,
@@ -355,6 +355,10 @@ class DiffusionGenerator(ABC, Generic[Networks]):
             return 0
         return parameters * DTYPE_BYTES[dtype] if found is None else sum(file.stat().st_size for file in found.files)
 
+    def _dtype_on(self, device: Device) -> Dtype:
+        chosen = self._runs_on.dtype_on(device)
+        return "float32" if self._tiny else chosen  # random networks stay as they were drawn
+
     def _start(self) -> None:
         with self._lock:
             if not self._started:
@@ -365,7 +369,7 @@ class DiffusionGenerator(ABC, Generic[Networks]):
     def _networks(self, device: Device) -> Networks:
         # Only one thread holds a device; two may load side by side.
         if device not in self._loaded:
-            self._loaded[device] = self.load(device, self._runs_on.dtype_on(device), self._runs_on)
+            self._loaded[device] = self.load(device, self._dtype_on(device), self._runs_on)
         return self._loaded[device]
 
 

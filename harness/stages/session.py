@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from anisora.harness.cache import FeatureCache
 from anisora.harness.device import describe
@@ -90,9 +90,7 @@ def _prepared(job: Job, folder: RunFolder) -> str:
     """
     if not isinstance(job.generator, PreparingGenerator):
         return ""
-    paths = (
-        clip_path(folder, sample, seed, job.spec.encoder) for sample in job.to_generate for seed in job.spec.seeds
-    )
+    paths = (clip_path(folder, sample, seed, job.spec.encoder) for sample in job.to_generate for seed in job.spec.seeds)
     return "" if all(path.is_file() for path in paths) else job.generator.prepare(settings=job.settings)
 
 
@@ -312,8 +310,8 @@ class _Session:
                 metrics=dict(self.plan.protocol),
             ),
             environment={
-                **describe(),
-                "device": job.spec.device,
+                **self._described(),
+                "device": _device_of(job.spec.device),
                 "metric_device": self.plan.device,
                 "dtype": job.spec.dtype,
                 "decoder": job.spec.decoder,
@@ -340,6 +338,14 @@ class _Session:
         folder.write_record(record)
         folder.remove_journal()
         return record
+
+    def _described(self) -> dict[str, Any]:
+        """Return versions and devices, with what earlier sessions computed on the CPU in the place of an NPU."""
+        described = describe()
+        earlier = self.earlier.environment.get("npu_fallbacks") if self.earlier is not None else None
+        if isinstance(earlier, list):
+            described["npu_fallbacks"] = sorted({*described.get("npu_fallbacks", ()), *map(str, earlier)})
+        return described
 
     def _not_generated(self, errors: Sequence[dict[str, str]]) -> list[ScoreRow]:
         """Items whose clip could not be made stay in every column, as errors."""
@@ -404,6 +410,11 @@ def _status(errors: int, rows: Sequence[ScoreRow]) -> Literal["ok", "partial", "
     if not errors:
         return "ok"
     return "partial" if any(row.status == "ok" for row in rows) else "failed"
+
+
+def _device_of(asked: str) -> str:
+    # By its name alone: a run may be scored again where there is no such device.
+    return asked if asked in ("auto", "cpu") or ":" in asked else f"{asked}:0"
 
 
 def _now() -> str:

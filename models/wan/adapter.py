@@ -202,8 +202,10 @@ class WanGenerator(DiffusionGenerator[_Networks]):
         """
         parts = tiny_parts(self.released) if self._tiny else read_parts(self._files(), dtype=dtype)
         placement = Placement(device, runs_on.offload)
-        attention = runs_on.attention or ("_native_npu" if device.kind == "npu" else "")
         for transformer in parts.transformers:
+            # The NPU's own attention takes half precision alone.
+            is_half = next(transformer.parameters()).dtype.itemsize == 2
+            attention = runs_on.attention or ("_native_npu" if device.kind == "npu" and is_half else "")
             if attention:
                 transformer.set_attention_backend(attention)
             placement.group(transformer)
