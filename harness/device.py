@@ -7,16 +7,18 @@ import os
 import platform
 import random
 import sys
+import threading
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
 from anisora.harness.errors import ConfigError, DeviceUnavailable, MissingExtra
+from anisora.harness.host_memory import free_host_memory
+from anisora.harness.npu_fallbacks import FLOAT64, compute_on_the_cpu, note_fallback, used_fallbacks
 
 __all__ = [
     "DTYPES",
@@ -29,6 +31,7 @@ __all__ = [
     "empty_cache",
     "exact_float32",
     "free_memory",
+    "in_float64",
     "peak_memory",
     "reset_peak_memory",
     "resolve",
@@ -56,6 +59,10 @@ _DISTRIBUTIONS: Final = (
     "transformers",
     "diffusers",
 )
+
+_lock: Final = threading.Lock()
+_prepared: Final[list[Any]] = []
+"""Modules torch.npu that are set up: one, outside of tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,20 @@ def _npu(torch: Any) -> Any:  # noqa: ANN401 - the module torch.npu, or None
             import_module("torch_npu")  # adds torch.npu
         except (ImportError, OSError, RuntimeError):
             return None
-    return getattr(torch, "npu", None)
+    npu = getattr(torch, "npu", None)
+    if npu is not None:
+        _prepare(torch, npu)
+    return npu
+
+
+def _prepare(torch: Any, npu: Any) -> None:  # noqa: ANN401 - modules
+    with _lock:
+        if npu in _prepared:
+            return
+        # Formats of its own make numbers depend on what came before; AniSora's NPU code does without them, too.
+        npu.config.allow_internal_format = False
+        compute_on_the_cpu(torch)
+        _prepared.append(npu)
 
 
 def resolve_dtype(name: str, device: Device) -> Dtype:
@@ -203,13 +223,25 @@ def torch_dtype(dtype: Dtype) -> Any:  # noqa: ANN401 - a torch.dtype; torch is 
 
 
 def exact_float32() -> None:
-    """Make float32 mean float32: without this, convolutions on recent GPUs keep 10 bits of the mantissa."""
+    """Make float32 mean float32: convolutions on recent GPUs and NPUs keep 10 or 11 bits of the mantissa otherwise."""
     torch = _torch()
     if torch is None:
         return
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
+    npu = getattr(torch, "npu", None)
+    for kind in () if npu is None else (npu.matmul, npu.conv):
+        if kind.allow_hf32:
+            kind.allow_hf32 = False
+
+
+def in_float64(tensor: Any) -> Any:  # noqa: ANN401 - tensors; torch is optional
+    """Return a tensor in float64: where it is, or on the CPU if its device has no products of such numbers."""
+    if tensor.device.type != "npu":
+        return tensor.double()
+    note_fallback(FLOAT64)
+    return tensor.cpu().double()
 
 
 def free_memory(device: Device) -> int | None:
@@ -218,8 +250,7 @@ def free_memory(device: Device) -> int | None:
     A limit of the control group that the process runs in counts like the machine's.
     """
     if device.kind == "cpu":
-        known = [size for size in (_free_of_machine(), _free_of_group()) if size is not None]
-        return min(known, default=None)
+        return free_host_memory()
     backend = _backend(device)
     return None if backend is None else int(backend.mem_get_info(device.index)[0])
 
@@ -249,31 +280,6 @@ def empty_cache() -> None:
     for backend in () if torch is None else (torch.cuda, getattr(torch, "npu", None)):
         if backend is not None and backend.is_initialized():
             backend.empty_cache()
-
-
-def _free_of_machine(file: Path = Path("/proc/meminfo")) -> int | None:
-    """Return what Linux says is available, without swapping."""
-    for line in _lines(file):
-        name, _, size = line.partition(":")
-        if name == "MemAvailable":
-            return int(size.split()[0]) * 1024  # "kB" there is 1024 bytes
-    return None
-
-
-def _free_of_group(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Return what is left of the limit of a container; files that are only cached count as free."""
-    limit, used = (_lines(folder / name)[:1] for name in ("memory.max", "memory.current"))
-    if not limit or not used or not limit[0].isdecimal():  # "max" is no limit
-        return None
-    cached = [int(line.split()[1]) for line in _lines(folder / "memory.stat") if line.startswith("inactive_file ")]
-    return max(0, int(limit[0]) - int(used[0]) + sum(cached))
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
 
 
 def seed_everything(seed: int) -> None:
@@ -316,6 +322,8 @@ def describe(*, probe: bool = False) -> dict[str, Any]:
     }
     if probe or "torch" in sys.modules:
         described["devices"] = {str(device): _device_name(device) for device in available_devices()}
+    if used := used_fallbacks():
+        described["npu_fallbacks"] = used
     return described
 
 

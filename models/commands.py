@@ -118,8 +118,8 @@ def _search(
     quiet: bool,
 ) -> int:
     from anisora.harness.media.decoder import DecoderPool
-    from anisora.harness.progress import announce, byte_progress, progress
-    from anisora.models.wan.step_runs import asked_of, planned_runs, search_runs, steps_of_runs, weight_digests
+    from anisora.harness.progress import announce, progress
+    from anisora.models.wan.step_runs import asked_of, planned_runs, search_runs, steps_of_runs
     from anisora.models.wan.steps_file import write_steps
 
     search.check(model.settings(search.generation))
@@ -134,10 +134,7 @@ def _search(
         return 0
     if not quiet:
         announce("\n".join(told))
-    files = model.weight_files()
-    with byte_progress("read weights", sum(file.stat().st_size for file in files), shown=not quiet) as read:
-        weights = weight_digests(files, read)
-    asked = asked_of(model, search, spec=spec, suite=key, weights=weights)
+    asked = asked_of(model, search, spec=spec, suite=key, weights=model.weights())
     journal = out.with_name(f"{out.stem}.runs.jsonl")
     journal.parent.mkdir(parents=True, exist_ok=True)
     if fresh:

@@ -274,7 +274,7 @@ class DiffusionGenerator(ABC, Generic[Networks]):
         """
         request = self.settings(settings)
         devices = self._runs_on.device_list()
-        dtype = self._runs_on.dtype_on(devices[0])
+        dtype = self._dtype_on(devices[0])
         if not self._tiny:
             try:
                 self.weight_files()
@@ -330,7 +330,7 @@ class DiffusionGenerator(ABC, Generic[Networks]):
             **request.details(),
             **self.sampling_details(request),
             "device": str(device),
-            "dtype": runs_on.dtype_on(device),
+            "dtype": self._dtype_on(device),
             "offload": runs_on.offload,
             "tiling": runs_on.tiling,
             "peak_memory_bytes": peak,
@@ -371,10 +371,14 @@ class DiffusionGenerator(ABC, Generic[Networks]):
             return 0
         return parameters * DTYPE_BYTES[dtype] if found is None else sum(file.stat().st_size for file in found.files)
 
+    def _dtype_on(self, device: Device) -> Dtype:
+        chosen = self._runs_on.dtype_on(device)
+        return "float32" if self._tiny else chosen  # random networks stay as they were drawn
+
     @property
     def dtype(self) -> Dtype:
         """The number format of its networks on the first of its devices."""
-        return self._runs_on.dtype_on(self._runs_on.device_list()[0])
+        return self._dtype_on(self._runs_on.device_list()[0])
 
     @contextmanager
     def free_device(self) -> Iterator[Device]:
@@ -399,7 +403,7 @@ class DiffusionGenerator(ABC, Generic[Networks]):
         """
         # Only one thread holds a device; two may load side by side.
         if device not in self._loaded:
-            self._loaded[device] = self.load(device, self._runs_on.dtype_on(device), self._runs_on)
+            self._loaded[device] = self.load(device, self._dtype_on(device), self._runs_on)
         return self._loaded[device]
 
 

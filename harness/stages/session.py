@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from anisora.harness.cache import FeatureCache
 from anisora.harness.device import describe
@@ -316,8 +316,8 @@ class _Session:
             ),
             made_by=job.info.told() if job.info else {},
             environment={
-                **describe(),
-                "device": job.spec.device,
+                **self._described(),
+                "device": _device_of(job.spec.device),
                 "metric_device": self.plan.device,
                 "dtype": job.spec.dtype,
                 "decoder": job.spec.decoder,
@@ -344,6 +344,14 @@ class _Session:
         folder.write_record(record)
         folder.remove_journal()
         return record
+
+    def _described(self) -> dict[str, Any]:
+        """Return versions and devices, with what earlier sessions computed on the CPU in the place of an NPU."""
+        described = describe()
+        earlier = self.earlier.environment.get("npu_fallbacks") if self.earlier is not None else None
+        if isinstance(earlier, list):
+            described["npu_fallbacks"] = sorted({*described.get("npu_fallbacks", ()), *map(str, earlier)})
+        return described
 
     def _not_generated(self, errors: Sequence[dict[str, str]]) -> list[ScoreRow]:
         """Items whose clip could not be made stay in every column, as errors."""
@@ -408,6 +416,11 @@ def _status(errors: int, rows: Sequence[ScoreRow]) -> Literal["ok", "partial", "
     if not errors:
         return "ok"
     return "partial" if any(row.status == "ok" for row in rows) else "failed"
+
+
+def _device_of(asked: str) -> str:
+    # By its name alone: a run may be scored again where there is no such device.
+    return asked if asked in ("auto", "cpu") or ":" in asked else f"{asked}:0"
 
 
 def _now() -> str:

@@ -97,14 +97,12 @@ class WanGenerator(DiffusionGenerator[WanNetworks]):
             )
         self._mask = mask
         released = RELEASES[name]
-        protocol: tuple[tuple[str, str], ...] = ()
         self._searched: StepsFile | None = None
         if steps_file != "":
             self._searched = read_steps(Path(str(steps_file)), model=name, tiny=tiny)
             told = self._searched.digest[:16]
             # Of the revision as well: a file that was changed is another run.
             released = replace(released, revision=f"{released.revision} with step list {told}")
-            protocol = (("step_list", told),)
         super().__init__(
             name,
             released,
@@ -114,7 +112,6 @@ class WanGenerator(DiffusionGenerator[WanNetworks]):
             motion=motion,
             settings=GenerationSettings(steps=steps, guidance=guidance, shift=shift),
             runs_on=RunsOn(dtype=dtype, offload=offload, tiling=tiling, attention=attention, devices=devices),
-            protocol=protocol,
         )
 
     def settings(self, asked: GenerationSettings) -> GenerationRequest:
@@ -219,8 +216,10 @@ class WanGenerator(DiffusionGenerator[WanNetworks]):
         """
         parts = tiny_parts(self.released) if self._tiny else read_parts(self._files(), dtype=dtype)
         placement = Placement(device, runs_on.offload)
-        attention = runs_on.attention or ("_native_npu" if device.kind == "npu" else "")
         for transformer in parts.transformers:
+            # The NPU's own attention takes half precision alone.
+            is_half = next(transformer.parameters()).dtype.itemsize == 2
+            attention = runs_on.attention or ("_native_npu" if device.kind == "npu" and is_half else "")
             if attention:
                 transformer.set_attention_backend(attention)
             placement.group(transformer)

@@ -13,7 +13,6 @@ from anisora.harness.journal import open_journal, read_journal
 from anisora.harness.memory_estimate import gigabytes
 from anisora.harness.protocols import GenerationSettings, VideoReader
 from anisora.harness.record import Json, canonical_json
-from anisora.harness.runfolder import sha256_of_file
 from anisora.harness.types import Sample
 from anisora.models.generation_request import GenerationRequest
 from anisora.models.wan.adapter import WanGenerator
@@ -23,7 +22,7 @@ from anisora.models.wan.step_lists import teacher_sigmas
 from anisora.models.wan.step_search import median_steps, search_steps
 from anisora.models.wan.steps_file import StepsFile
 
-__all__ = ["Run", "StepSearch", "asked_of", "planned_runs", "search_runs", "steps_of_runs", "weight_digests"]
+__all__ = ["Run", "StepSearch", "asked_of", "planned_runs", "search_runs", "steps_of_runs"]
 
 _log = logging.getLogger(__name__)
 
@@ -148,11 +147,6 @@ def asked_of(
         "code": model.info.revision,
         "weights": dict(weights),
     }
-
-
-def weight_digests(files: Iterable[Path], told: Callable[[int], None]) -> dict[str, str]:
-    """Return {folder/file: sha256} of the files of networks."""
-    return {f"{file.parent.name}/{file.name}": sha256_of_file(file, told) for file in files}
 
 
 def search_runs(

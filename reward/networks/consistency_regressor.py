@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from anisora.harness.device import in_float64
 from anisora.harness.errors import ConfigError
 from anisora.harness.networks import filled, inference, without_numbers
 from anisora.harness.weights import Tensors
@@ -204,10 +205,10 @@ class ConsistencyRegressor:
     def _part(self, name: str, features: "torch.Tensor", half: slice, *, bias: bool) -> NDArray[np.float64]:
         head, projection = self.module["head_diff"], self.module[name]
         with inference():
-            projected = projection(features.to(head.weight.device)).double()
-            added = projected @ head.weight[0, half].double()
+            projected = in_float64(projection(features.to(head.weight.device)))
+            added = projected @ in_float64(head.weight[0, half])
             if bias:
-                added = added + head.bias.double()
+                added = added + in_float64(head.bias)
         return np.asarray(added.cpu().numpy(), np.float64)
 
 

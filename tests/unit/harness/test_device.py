@@ -3,7 +3,7 @@ import os
 import random
 import subprocess
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,6 +32,8 @@ def two_npus(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     backend.device_count = lambda: 2
     backend.get_device_name = lambda index: f"Ascend910B-{index}"
     backend.manual_seed_all = backend.seeds.append
+    backend.config = SimpleNamespace(allow_internal_format=True)
+    backend.matmul, backend.conv = SimpleNamespace(allow_hf32=False), SimpleNamespace(allow_hf32=True)
     monkeypatch.setitem(sys.modules, "torch_npu", ModuleType("torch_npu"))
     monkeypatch.setattr(torch, "npu", backend, raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -72,6 +74,13 @@ def test_an_npu_is_found_through_torch_npu(two_npus: ModuleType) -> None:
     assert describe(probe=True)["devices"]["npu:1"] == "Ascend910B-1"
     seed_everything(5)
     assert two_npus.seeds == [5]
+
+
+def test_an_npu_computes_in_plain_formats_and_in_float32_that_is_float32(two_npus: ModuleType) -> None:
+    resolve("npu")
+    assert two_npus.config.allow_internal_format is False
+    exact_float32()
+    assert (two_npus.matmul.allow_hf32, two_npus.conv.allow_hf32) == (False, False)
 
 
 def test_a_torch_npu_without_its_driver_is_no_npu(no_accelerator: None) -> None:

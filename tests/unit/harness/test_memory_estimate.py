@@ -12,6 +12,7 @@ from trial_metrics import TrialMetric, registered
 from anisora.harness import device as devices
 from anisora.harness.device import Device, free_memory
 from anisora.harness.errors import ConfigError
+from anisora.harness.host_memory import free_of_group, free_of_machine
 from anisora.harness.memory_estimate import GroupMemory, MemoryEstimate, NetworkMemory, gigabytes
 from anisora.harness.network_sizes import estimate_memory, safetensors_parameters
 from anisora.harness.protocols import FeatureRequest
@@ -198,16 +199,16 @@ def test_the_memory_of_this_machine_is_known_or_none() -> None:
 
 
 def test_the_limit_of_a_container_counts_and_cached_files_are_free(tmp_path: Path) -> None:
-    assert devices._free_of_group(tmp_path) is None
+    assert free_of_group(tmp_path) is None
     for name, text in (("memory.max", "1000"), ("memory.current", "700"), ("memory.stat", "anon 5\ninactive_file 250")):
         (tmp_path / name).write_text(text + "\n")
-    assert devices._free_of_group(tmp_path) == 550
+    assert free_of_group(tmp_path) == 550
     (tmp_path / "memory.max").write_text("max\n")
-    assert devices._free_of_group(tmp_path) is None
+    assert free_of_group(tmp_path) is None
     file = tmp_path / "meminfo"
     file.write_text("MemTotal: 9 kB\nMemAvailable:    7 kB\n")
-    assert devices._free_of_machine(file) == 7 * 1024
-    assert devices._free_of_machine(tmp_path / "none") is None
+    assert free_of_machine(file) == 7 * 1024
+    assert free_of_machine(tmp_path / "none") is None
 
 
 def test_an_accelerator_is_asked_by_its_index_and_its_cache_is_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +218,10 @@ def test_an_accelerator_is_asked_by_its_index_and_its_cache_is_emptied(monkeypat
     def backend(name: str) -> SimpleNamespace:
         empty: Callable[[], None] = lambda: emptied.append(name)  # noqa: E731
         return SimpleNamespace(
-            mem_get_info=lambda index: (index * GB, 99 * GB), is_initialized=lambda: True, empty_cache=empty
+            mem_get_info=lambda index: (index * GB, 99 * GB),
+            is_initialized=lambda: True,
+            empty_cache=empty,
+            config=SimpleNamespace(),
         )
 
     monkeypatch.setattr(torch, "cuda", backend("cuda"))
