@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from anisora.harness.device import Dtype
+from anisora.harness.device import Dtype, torch_dtype
 from anisora.models.cogvideox.autoencoder import build_autoencoder
 from anisora.models.cogvideox.networks import NormEpsilons, TransformerSizes, build_transformer, set_epsilons
 from anisora.models.cogvideox.releases import CogVideoXRelease
@@ -101,7 +101,9 @@ def read_parts(files: CogVideoXFiles, release: CogVideoXRelease, *, dtype: Dtype
     return CogVideoXParts(transformer, vae, _encoder(tokenizer(files.tokenizer), text))
 
 
-def tiny_parts(release: CogVideoXRelease, *, height: int, width: int, num_frames: int) -> CogVideoXParts:
+def tiny_parts(
+    release: CogVideoXRelease, *, height: int, width: int, num_frames: int, dtype: Dtype = "float32"
+) -> CogVideoXParts:
     """Return small networks of the same classes with random numbers.
 
     Args:
@@ -109,6 +111,7 @@ def tiny_parts(release: CogVideoXRelease, *, height: int, width: int, num_frames
         height: Of the clips that it counts as trained on, pixels.
         width: The same.
         num_frames: The same.
+        dtype: Of transformer and VAE.
     """
     from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
 
@@ -117,6 +120,9 @@ def tiny_parts(release: CogVideoXRelease, *, height: int, width: int, num_frames
     if not release.stock:
         set_epsilons(transformer, NormEpsilons())
     vae = random_numbers(AutoencoderKLCogVideoX(**_TINY_VAE, scaling_factor=0.7), "tiny-cogvideox-vae")
+    for network in (transformer, vae):
+        for parameter in network.parameters():  # the ``to`` of diffusers warns where nothing is kept in float32
+            parameter.data = parameter.data.to(torch_dtype(dtype))
     return CogVideoXParts(transformer, vae, _encoder(tiny_tokenizer(), tiny_text_network(multilingual=False)))
 
 
