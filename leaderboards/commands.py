@@ -1,5 +1,6 @@
 """Commands over finished runs: leaderboard, compare, demo."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -7,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from anisora.harness.commands.groups import Command, CommandGroup
-from anisora.harness.commands.options import leaderboard_file, option, run_options, split_words, work_options
+from anisora.harness.commands.options import (
+    leaderboard_file,
+    metric_device,
+    option,
+    run_options,
+    split_words,
+    work_options,
+)
 from anisora.leaderboards.site.commands import site
 from anisora.leaderboards.submissions.commands import add, bundle, withdraw
 
@@ -342,6 +350,7 @@ def power(
 
 @click.command(cls=Command)
 @option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the report.")
+@metric_device
 @work_options
 def demo(*, lang: str, **parameters: Any) -> int:  # noqa: ANN401
     r"""Score a small suite and its damages, print what they tell, and write the report.
@@ -355,7 +364,8 @@ def demo(*, lang: str, **parameters: Any) -> int:  # noqa: ANN401
 
     options, as_json, quiet = run_options(parameters)
     out = options.out / "demo"
-    result = run_demo(out, options, told=lambda line: None if quiet else click.echo(line, err=True))
+    device = os.environ.get("ANISORA_DEVICE") or "auto"
+    result = run_demo(out, options, device=device, told=lambda line: None if quiet else click.echo(line, err=True))
     page = demo_report(result, out, options, language=lang)
     if as_json:
         click.echo("[" + ",\n".join(record.model_dump_json(indent=1) for record in result.records) + "]")

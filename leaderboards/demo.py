@@ -40,7 +40,9 @@ class DemoResult:
         return sum(record.counters.decodes for record in self.records)
 
 
-def run_demo(out: Path, options: RunOptions, *, told: Callable[[str], None] = lambda _: None) -> DemoResult:
+def run_demo(
+    out: Path, options: RunOptions, *, device: str = "auto", told: Callable[[str], None] = lambda _: None
+) -> DemoResult:
     """Score ground truth and every system of the demo suite; what is there already is not done again.
 
     Columns whose packages are not installed are left out, and told.
@@ -48,6 +50,7 @@ def run_demo(out: Path, options: RunOptions, *, told: Callable[[str], None] = la
     Args:
         out: Folder for the runs and the leaderboard.
         options: How to work; ``out`` and ``db`` are set here.
+        device: Where networks run.
         told: Is given one line per system.
     """
     suite = load_suite(SUITE)
@@ -63,7 +66,7 @@ def run_demo(out: Path, options: RunOptions, *, told: Callable[[str], None] = la
                 if column.metric not in absent and (spec == reference or not column.systems or spec in column.systems)
             ]
             work = replace(chosen, decoders=decoders)
-            record = run(SUITE, spec, metrics=wanted, allow_missing=True, options=work)
+            record = run(SUITE, spec, metrics=wanted, device=device, allow_missing=True, options=work)
             seconds = sum(record.timings.values())
             told(f"{spec}: {record.items} items, {record.counters.decodes} decodes, {seconds:.1f} s")
             records.append(record)

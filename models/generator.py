@@ -372,8 +372,8 @@ class DiffusionGenerator(ABC, Generic[Networks]):
         return parameters * DTYPE_BYTES[dtype] if found is None else sum(file.stat().st_size for file in found.files)
 
     def _dtype_on(self, device: Device) -> Dtype:
-        chosen = self._runs_on.dtype_on(device)
-        return "float32" if self._tiny else chosen  # random networks stay as they were drawn
+        # Random networks stay as they are drawn, unless asked otherwise: they give the same clip on every device.
+        return "float32" if self._tiny and self._runs_on.dtype == "auto" else self._runs_on.dtype_on(device)
 
     @property
     def dtype(self) -> Dtype:

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from anisora.harness.commands.groups import Command, CommandGroup
 from anisora.harness.commands.importing import import_suite_command
-from anisora.harness.commands.options import option
+from anisora.harness.commands.options import metric_device, option
+from anisora.harness.runfolder import write_atomically
 
 __all__ = ["doctor", "list_names", "suite"]
 
@@ -167,8 +169,15 @@ def list_names(what: str, *, as_json: bool) -> None:
 
 
 @click.command(cls=Command)
+@metric_device
+@option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Compare the device with the CPU, on tiny clips and on metrics with random networks, and write what came out.",
+)
 @option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(*, as_json: bool) -> int:
+def doctor(*, report: Path | None, as_json: bool) -> int:
     r"""Check this machine and print the block for a bug report.
 
     \b
@@ -176,12 +185,26 @@ def doctor(*, as_json: bool) -> int:
     """
     from anisora.harness.doctor import examine
 
-    report = examine()
+    examined = examine()
+    content = examined.as_json()
+    if not as_json:
+        click.echo(examined.as_text())
+    healthy = examined.healthy
+    if report is not None:
+        from anisora.harness.device import compute_device
+        from anisora.harness.device_report import compare_with_cpu
+
+        compared = compare_with_cpu(compute_device(), told=lambda line: None if as_json else click.echo(line))
+        healthy = healthy and compared.healthy
+        content = {**content, **compared.as_json(), "healthy": healthy}
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        with write_atomically(report, "report") as file:
+            file.write(text.encode())
     if as_json:
-        click.echo(json.dumps(report.as_json(), indent=1, ensure_ascii=False))
-    else:
-        click.echo(report.as_text())
-    return 0 if report.healthy else _EXIT_FAILED
+        click.echo(json.dumps(content, indent=1, ensure_ascii=False))
+    elif report is not None:
+        click.echo(f"The report is in {report}.")
+    return 0 if healthy else _EXIT_FAILED
 
 
 @click.group(cls=CommandGroup)

@@ -168,7 +168,8 @@ class CogVideoXGenerator(DiffusionGenerator[_Networks]):
             ConfigError: Tensors are not those of the configuration.
         """
         if self._tiny:
-            parts = tiny_parts(self.released, height=TINY_SIZE[0], width=TINY_SIZE[1], num_frames=TINY_FRAMES)
+            height, width = TINY_SIZE
+            parts = tiny_parts(self.released, height=height, width=width, num_frames=TINY_FRAMES, dtype=dtype)
         else:
             parts = read_parts(self._files(), self.released, dtype=dtype)
         placement = Placement(device, runs_on.offload)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from anisora.harness.device import Dtype
+from anisora.harness.device import Dtype, torch_dtype
 from anisora.harness.errors import ConfigError
 from anisora.models.cogvideox.autoencoder import build_autoencoder
 from anisora.models.cogvideox.networks import NormEpsilons, TransformerSizes, build_transformer, set_epsilons
@@ -131,7 +131,9 @@ def _without_learned_positions(found: PublishedNetwork | FoundNetwork) -> Publis
     return replace(found, config={**found.config, learned: False})
 
 
-def tiny_parts(release: CogVideoXRelease, *, height: int, width: int, num_frames: int) -> CogVideoXParts:
+def tiny_parts(
+    release: CogVideoXRelease, *, height: int, width: int, num_frames: int, dtype: Dtype = "float32"
+) -> CogVideoXParts:
     """Return small networks of the same classes with random numbers.
 
     Args:
@@ -139,6 +141,7 @@ def tiny_parts(release: CogVideoXRelease, *, height: int, width: int, num_frames
         height: Of the clips that it counts as trained on, pixels.
         width: The same.
         num_frames: The same.
+        dtype: Of transformer and VAE.
     """
     from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
 
@@ -147,6 +150,9 @@ def tiny_parts(release: CogVideoXRelease, *, height: int, width: int, num_frames
     if not release.stock:
         set_epsilons(transformer, NormEpsilons())
     vae = random_numbers(AutoencoderKLCogVideoX(**_TINY_VAE, scaling_factor=0.7), "tiny-cogvideox-vae")
+    for network in (transformer, vae):
+        for parameter in network.parameters():  # the ``to`` of diffusers warns where nothing is kept in float32
+            parameter.data = parameter.data.to(torch_dtype(dtype))
     return CogVideoXParts(transformer, vae, _encoder(tiny_tokenizer(), tiny_text_network(multilingual=False)))
 
 

@@ -214,12 +214,12 @@ class WanGenerator(DiffusionGenerator[WanNetworks]):
             WeightsMissing: Parts are absent.
             ConfigError: Tensors are not those of the configuration.
         """
-        parts = tiny_parts(self.released) if self._tiny else read_parts(self._files(), dtype=dtype)
+        parts = tiny_parts(self.released, dtype) if self._tiny else read_parts(self._files(), dtype=dtype)
         placement = Placement(device, runs_on.offload)
+        # The NPU's own attention takes half precision alone.
+        fused = "_native_npu" if device.kind == "npu" and dtype != "float32" else ""
+        attention = runs_on.attention or fused
         for transformer in parts.transformers:
-            # The NPU's own attention takes half precision alone.
-            is_half = next(transformer.parameters()).dtype.itemsize == 2
-            attention = runs_on.attention or ("_native_npu" if device.kind == "npu" and is_half else "")
             if attention:
                 transformer.set_attention_backend(attention)
             placement.group(transformer)

@@ -23,6 +23,7 @@ from anisora.models.text_encoding import TextEncoder
 from anisora.models.untrained import random_numbers
 from anisora.models.wan.networks import (
     TEXT_LENGTH,
+    cast_network,
     empty_transformer,
     empty_vae,
     transformer_settings,
@@ -148,18 +149,19 @@ def read_parts(files: WanFiles, *, dtype: Dtype) -> WanParts:
     )
 
 
-def tiny_parts(release: WanRelease) -> WanParts:
+def tiny_parts(release: WanRelease, dtype: Dtype = "float32") -> WanParts:
     """Return small networks of the same classes with random numbers.
 
     Args:
         release: Says how many transformers there are and whether they see an image.
+        dtype: Of the transformers.
     """
     from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
     settings = transformer_settings(_TINY, None if release.experts else TINY_IMAGE)
     tags = ("tiny-wan-high", "tiny-wan-low") if release.experts else ("tiny-wan",)
     return WanParts(
-        transformers=tuple(random_numbers(WanTransformer3DModel(**settings), tag) for tag in tags),
+        transformers=tuple(cast_network(random_numbers(WanTransformer3DModel(**settings), tag), dtype) for tag in tags),
         vae=random_numbers(AutoencoderKLWan(**vae_settings(_TINY_VAE)), "tiny-wan-vae"),
         text=TextEncoder(
             tokenizer=tiny_tokenizer(),
