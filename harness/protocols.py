@@ -401,7 +401,11 @@ class RewardInfo:
     dimensions: tuple[str, ...]
     weights: tuple[float, ...]
     fingerprint: str
-    """Digest over metric versions, extractors and weights: equal fingerprints, equal numbers."""
+    """Digest over metric versions, extractors, weights and constants: equal fingerprints, equal numbers."""
+    protocols: Mapping[str, str] = field(default_factory=dict)
+    """{dimension: digest of all that can change its raw number}, of those of which it is known."""
+    constants: str = ""
+    """Name and digest of the constants by which dimensions are normalised; empty where none are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -411,9 +415,9 @@ class RewardBatch:
     total: Any
     """(B,)"""
     dimensions: Mapping[str, Any]
-    """{name: (B,)}"""
+    """{name: (B,)}, raw: in the dimensions' natural units."""
     valid: Any
-    """(B,) bool: every dimension could be scored."""
+    """(B,) bool: every dimension of the total could be scored."""
     seconds: float
     scores: tuple[Mapping[str, Score], ...] = ()
     """The metrics' own rows, one mapping per video, as a run folder would hold them."""
@@ -421,6 +425,10 @@ class RewardBatch:
     """One set per video: the metrics that failed. Others without a value do not apply to the video."""
     decodes: int = 0
     """Clips decoded for the batch; a clip counts again for each pass of ``resident="one"``."""
+    normalised: Mapping[str, Any] = field(default_factory=dict)
+    """{name: (B,)}: the dimensions by stored constants, of which the total is made then; empty where there are none."""
+    peak_bytes: int | None = None
+    """The most memory during the call; None where it was not measured."""
 
 
 class RewardModel(Protocol):

@@ -27,6 +27,7 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
     },
     "rewards": {
         "anime-reward": "anisora.reward.anime_reward:AnimeReward",
+        "combined": "anisora.reward.combined_reward:CombinedReward",
         "fitted_head": "anisora.reward.fitted_head:fitted_head_reward",
         "metric_reward": "anisora.reward.metric_reward:MetricReward",
     },

@@ -20,6 +20,7 @@ from anisora.harness.registry import Spec, registry
 from anisora.harness.residency import NetworkGroup, network_groups, read_resident
 from anisora.harness.types import Clip, Condition, Generation, Sample, Score
 from anisora.reward.reward_inputs import as_numpy, check_length, converter, video_sources
+from anisora.reward.weighted_mean import NO_TOTAL, weighted_mean
 
 if TYPE_CHECKING:
     from anisora.harness.features import FeatureStore
@@ -96,6 +97,7 @@ class MetricReward:
             dimensions=tuple(self._plan.metrics),
             weights=tuple(self._weights.get(metric, 0.0) for metric in self._plan.metrics),
             fingerprint=fingerprint,
+            protocols={metric: digest_of(entry) for metric, entry in self._plan.protocol.items()},
         )
 
     @property
@@ -180,8 +182,7 @@ class MetricReward:
         dimensions = {
             metric: np.array([_number(row[metric].value) for row in rows], np.float64) for metric in self._plan.metrics
         }
-        scale = sum(abs(weight) for weight in self._weights.values())
-        total = np.sum([weight * dimensions[metric] for metric, weight in self._weights.items()], axis=0) / scale
+        total = weighted_mean(dimensions, self._weights)
         return RewardBatch(
             total=convert(total.astype(np.float32)),
             dimensions={metric: convert(values.astype(np.float32)) for metric, values in dimensions.items()},
@@ -269,7 +270,8 @@ def reward(name: str | Spec, /, **options: Any) -> RewardModel:  # noqa: ANN401 
     Args:
         name: A registered reward, or metrics with their weights:
             ``metric_reward:temporal_flickering=1,warping_error=-1``.
-        options: Arguments of the reward, such as ``name``.
+        options: Arguments of the reward, such as ``name``. ``constants``, of any reward, is what its dimensions are
+            normalised by: a file of ``anisora reward constants``, or what it holds.
 
     Returns:
         A callable (videos, prompts, images, *, fps) -> RewardBatch.
@@ -282,6 +284,11 @@ def reward(name: str | Spec, /, **options: Any) -> RewardModel:  # noqa: ANN401 
         >>> reward("metric_reward:temporal_flickering").info.dimensions
         ('temporal_flickering',)
     """
+    constants = options.pop("constants", None)
+    if constants is not None:
+        from anisora.reward.normalised_reward import NormalisedReward
+
+        return NormalisedReward(reward(name, **options), constants)
     spec = Spec.parse(name) if isinstance(name, str) else name
     target = registry("rewards").get(spec.name)
     if target is MetricReward:
@@ -326,7 +333,7 @@ def as_scores(
             sample_id=sample,
             seed=seed,
             value=float(value) if math.isfinite(value) else None,
-            note="" if math.isfinite(value) else "a dimension could not be scored",
+            note="" if math.isfinite(value) else NO_TOTAL,
         )
         for (sample, seed), value in zip(keys, totals, strict=True)
     ]

@@ -8,11 +8,11 @@ from typing import Any
 from anisora.harness.protocols import RewardBatch, RewardInfo
 from anisora.harness.types import Score
 from anisora.reward.scored_videos import NamedVideo
+from anisora.reward.weighted_mean import NO_TOTAL
 
 __all__ = ["ScoredVideo", "score_data", "score_table", "scored_videos"]
 
 _STILL = "still"
-_NO_TOTAL = "a dimension could not be scored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class ScoredVideo:
     @property
     def total_note(self) -> str:
         """The note of the total."""
-        note = _NO_TOTAL if self.total is None else ""
+        note = NO_TOTAL if self.total is None else ""
         if not self.video.is_still:
             return note
         return f"{_STILL}: {note or 'of what one frame can be scored by'}"

@@ -133,7 +133,14 @@ def test_every_page_with_python_is_run() -> None:
         for page in doc_pages()
         if any(block.language == "python" for block in blocks(page))
     ]
-    assert found == ["README.md", "README.zh.md", "docs/figures.md", "docs/models.md", "docs/python.md"]
+    assert found == [
+        "README.md",
+        "README.zh.md",
+        "docs/figures.md",
+        "docs/models.md",
+        "docs/python.md",
+        "docs/reward.md",
+    ]
 
 
 def test_the_help_of_every_command_has_an_example() -> None:
@@ -239,7 +246,7 @@ def test_the_example_in_the_help_runs(example: str, folder: Path, prepared: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/figures.md", "docs/models.md", "docs/python.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/figures.md", "docs/models.md", "docs/python.md", "docs/reward.md"])
 def test_the_python_of_the_page_runs(name: str, folder: Path, cache: Path) -> None:
     for block in blocks(page_named(name)):
         if block.language == "python":

@@ -16,6 +16,7 @@ from anisora.training.grpo.advantages import (  # noqa: E402
     clamped,
     consecutive_groups,
     group_spread,
+    group_statistics,
     mixed_advantages,
 )
 
@@ -110,3 +111,44 @@ def test_samples_of_a_prompt_follow_each_other() -> None:
 def test_what_cannot_be_is_refused_by_name(call: Any, error: type[AnisoraError], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_what_could_not_be_scored_is_in_no_mean_and_pushes_nowhere() -> None:
+    valid = torch.tensor([True] * 8)
+    valid[0], valid[3] = False, False
+    rewards = REWARDS.clone()
+    rewards[0] = math.nan
+    rewards[3] = -1.0  # a constant that was put in place
+    kept = [place for place in range(8) if valid[place]]
+    for rule in (AdvantageRule(), DANCE_GRPO, FLOW_GRPO_GLOBAL_STD, DANCE_GRPO_GLOBAL):
+        found = advantages(rewards, PROMPTS, rule, valid=valid)
+        without = advantages(rewards[kept], [PROMPTS[place] for place in kept], rule)
+        torch.testing.assert_close(found[kept], without)
+        assert found[0] == 0
+        assert found[3] < found[1]  # the constant is compared with its group, and did not lower it
+    mixed = mixed_advantages({"quality": rewards, "motion": rewards}, PROMPTS, {"quality": 1, "motion": 1}, valid=valid)
+    torch.testing.assert_close(mixed, 2 * advantages(rewards, PROMPTS, DANCE_GRPO, valid=valid))
+    torch.testing.assert_close(advantages(REWARDS, PROMPTS, valid=torch.ones(8)), advantages(REWARDS, PROMPTS))
+
+
+def test_a_group_without_enough_valid_samples_has_no_advantage() -> None:
+    rewards = torch.tensor([0.5, -1.0, math.nan, math.nan, 2.0, 2.0, -1.0])
+    prompts, valid = list("aabbccc"), torch.tensor([1, 0, 0, 0, 1, 1, 0])
+    assert advantages(rewards, prompts, DANCE_GRPO, valid=valid).tolist() == [0.0] * 7
+    spread = group_spread(rewards, prompts, valid=valid)
+    assert not spread.is_spread.any()
+    assert (spread.zero_std_ratio, spread.reward_std_mean) == (1.0, 0.0)
+
+
+def test_statistics_of_each_prompt_leave_out_what_could_not_be_scored() -> None:
+    rewards = torch.tensor([1.0, 3.0, math.nan, math.nan], dtype=torch.float64)
+    found = group_statistics(rewards, ["a", "a", "a", "b"], valid=rewards.isfinite())
+    assert (found["a"].count, found["a"].invalid, found["a"].mean, found["a"].std) == (2, 1, 2.0, 1.0)
+    assert (found["b"].count, found["b"].invalid, found["b"].mean, found["b"].std) == (0, 1, None, None)
+    spread = group_spread(rewards, ["a", "a", "a", "b"], valid=rewards.isfinite())
+    assert spread.is_spread.tolist() == [True, True, False, False]
+    assert (spread.zero_std_ratio, spread.reward_std_mean) == (0.0, 1.0)
+    with pytest.raises(DataError, match=r"`valid` has shape \(3,\) for 4 rewards"):
+        group_statistics(rewards, "aaab", valid=torch.ones(3))
+    with pytest.raises(DataError, match="nan at place 2"):
+        advantages(rewards, "aaab", valid=torch.ones(4))
