@@ -31,7 +31,10 @@ RUN_FAILPOINTS: Final[tuple[str, ...]] = (
 )
 """Those that a run passes."""
 
-FAILPOINTS: Final = (*RUN_FAILPOINTS, *(f"{name}.{stage}" for name in ("network", "steps") for stage in _WRITES))
+FAILPOINTS: Final = (
+    *RUN_FAILPOINTS,
+    *(f"{name}.{stage}" for name in ("network", "steps", "checkpoint") for stage in _WRITES),
+)
 """Every name that ``failpoint`` is called with."""
 
 _passages: Counter[str] = Counter()

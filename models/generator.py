@@ -37,6 +37,7 @@ from anisora.models.placement import Offload
 from anisora.models.prompt_grammar import GRAMMARS, recommended_prompt
 from anisora.models.published import PublishedNetwork
 from anisora.models.released import Released
+from anisora.models.untrained import came_from_random_numbers
 
 __all__ = ["DiffusionGenerator", "RunsOn", "Suffix", "track_of"]
 
@@ -159,7 +160,7 @@ class DiffusionGenerator(ABC, Generic[Networks]):
             tasks=released.tracks,
             summary=released.summary,
             frame_rule=released.frame_rule,
-            untrained=tiny,
+            untrained=tiny or came_from_random_numbers(str(weights)),
             commercial_use=tiny or released.commercial_use,
             fps=released.fps,
             protocol=(("prompt_rewriting", rewriting), *protocol),
@@ -286,7 +287,7 @@ class DiffusionGenerator(ABC, Generic[Networks]):
         for device in devices:
             needed.check_fits(self._runs_on.offload, device=str(device), free=free_memory(device))
         line = needed.text(self._runs_on.offload, device=str(devices[0]), free=free_memory(devices[0]))
-        marked = " (UNTRAINED: random numbers)" if self._tiny else ""
+        marked = " (UNTRAINED: random numbers)" if self.info.untrained else ""
         return f"{self._name}{marked} in {dtype}: {line}"
 
     def refuses(self, sample: Sample, *, settings: GenerationSettings) -> str | None:
@@ -326,7 +327,7 @@ class DiffusionGenerator(ABC, Generic[Networks]):
         runs_on = self._runs_on
         told = {
             "model": self._name,
-            "untrained": self._tiny,
+            "untrained": self.info.untrained,
             **request.details(),
             **self.sampling_details(request),
             "device": str(device),

@@ -1,10 +1,15 @@
 """Random numbers for tiny networks: the same on every machine, and marked UNTRAINED wherever they lead."""
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, Final
 
 from anisora.harness.weights import untrained_rule
 
-__all__ = ["random_numbers"]
+__all__ = ["TRAINING_CARD", "came_from_random_numbers", "random_numbers"]
+
+TRAINING_CARD: Final = "training.json"
+"""In a folder that a training wrote: where its network comes from."""
 
 
 def random_numbers(module: Any, tag: str, *, seed: int = 0) -> Any:  # noqa: ANN401 - any module
@@ -22,3 +27,19 @@ def random_numbers(module: Any, tag: str, *, seed: int = 0) -> Any:  # noqa: ANN
         for name, array in untrained_rule(shapes, tag=tag, seed=seed).items():
             module.get_parameter(name).copy_(torch.from_numpy(array))
     return module.requires_grad_(requires_grad=False).eval()
+
+
+def came_from_random_numbers(weights: str) -> bool:
+    """Return whether a folder holds what a training made of random numbers: tiny models stay tiny.
+
+    Args:
+        weights: A folder, or what else a model's specification may name; empty for none.
+    """
+    card = Path(weights).expanduser() / TRAINING_CARD if weights else None
+    if card is None or not card.is_file():
+        return False
+    try:
+        said = json.loads(card.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(said, dict) and bool(said.get("untrained"))

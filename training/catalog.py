@@ -1,10 +1,13 @@
-"""Parity handlers of training by name; nothing here is imported until it is used."""
+"""The commands and parity handlers of training by name; nothing here is imported until it is used."""
 
 from typing import Final
 
 __all__ = ["CATALOG"]
 
 CATALOG: Final[dict[str, dict[str, str]]] = {
+    "commands": {
+        "train": "anisora.training.commands:train",
+    },
     "parity": {
         "rl_dance_grpo": "anisora.training.golden.dance_grpo:handle",
         "rl_flow_dpo": "anisora.training.golden.flow_dpo:handle",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from diffusers import AutoencoderKLCogVideoX
 
-__all__ = ["SCALING", "build_autoencoder", "decode_latents", "encode_image"]
+__all__ = ["SCALING", "build_autoencoder", "decode_latents", "encode_image", "encode_posterior"]
 
 SCALING: Final = 0.7
 """What a latent is multiplied by for the transformer."""
@@ -58,11 +58,26 @@ def encode_image(
     Returns:
         (B, C, H / 8, W / 8), float32, on the VAE's device.
     """
-    autoencoder.disable_tiling()
-    posterior = autoencoder.encode(image.to(autoencoder.device, autoencoder.dtype).unsqueeze(2)).latent_dist
-    mean: torch.Tensor = posterior.mean.float()
-    sampled: torch.Tensor = mean + posterior.std.float() * step_noise(generator, mean.shape, mean.device)
+    mean, std = encode_posterior(autoencoder, image.unsqueeze(2))
+    sampled = mean + std * step_noise(generator, mean.shape, mean.device)
     return sampled.squeeze(2) * SCALING
+
+
+def encode_posterior(
+    autoencoder: "AutoencoderKLCogVideoX", video: "torch.Tensor"
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Return the mean and the standard deviation of the latents of clips, not scaled.
+
+    Args:
+        autoencoder: The VAE, filled.
+        video: (B, 3, F, H, W) in -1 to 1; F is 1 or 8k+1, sides are multiples of 8.
+
+    Returns:
+        Two tensors (B, C, T, H / 8, W / 8), float32, on the VAE's device.
+    """
+    autoencoder.disable_tiling()
+    posterior = autoencoder.encode(video.to(autoencoder.device, autoencoder.dtype)).latent_dist
+    return posterior.mean.float(), posterior.std.float()
 
 
 def decode_latents(

@@ -1,0 +1,276 @@
+"""The one loop of all trainings: gradients of a step's parts, a step of AdamW, a line of the log, checkpoints.
+
+What is drawn for a sample follows from the seed, the step and its place in the step's batch, and all else that the
+next step depends on is in a checkpoint: a training that is stopped and started again ends in the same weights, bit for
+bit on a CPU, and several processes train as one does, up to the order of sums.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from anisora.harness.errors import ConfigError, RecordError
+from anisora.harness.journal import Journal, open_journal
+from anisora.training.adaptation import trained_parameters
+from anisora.training.checkpoints import (
+    Checkpoint,
+    latest_checkpoint,
+    read_checkpoint,
+    remove_old_checkpoints,
+    write_checkpoint,
+)
+from anisora.training.config import TrainingConfig
+from anisora.training.moving_average import MovingAverage
+from anisora.training.optimizer_state import load_optimizer_state, optimizer_state
+from anisora.training.random_states import random_states, restore_random_states
+from anisora.training.run_log import LOG, cut_log
+
+if TYPE_CHECKING:
+    import torch
+    from accelerate import Accelerator
+
+__all__ = ["Losses", "Method", "Rates", "Share", "share_of", "train_loop"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """Of the samples of a part of a step."""
+
+    losses: "torch.Tensor"
+    """(B,), with gradient; a step's loss is the mean over all of its samples."""
+    numbers: "Mapping[str, torch.Tensor]" = field(default_factory=dict)
+    """{name: (B,)}, for the log."""
+
+
+class Method(Protocol):
+    """A way to train."""
+
+    def parts(self, step: int) -> Sequence[Any]:
+        """Return this process's parts of a step, all of the same number of samples."""
+        ...
+
+    def losses(self, network: Any, part: Any) -> Losses:  # noqa: ANN401 - its own kind of part
+        """Return the losses of a part.
+
+        Args:
+            network: A ``VelocityNetwork``, wrapped as accelerate does.
+            part: One of ``parts``.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which of a step's samples are this process's."""
+
+    process: int
+    processes: int
+    parts: int
+    """Into which it cuts them."""
+    size: int
+    """Samples of a part."""
+
+    def places(self) -> list[list[int]]:
+        """Return the places in the step's batch of each part.
+
+        Example:
+            >>> Share(1, 2, 2, 1).places()
+            [[1], [3]]
+        """
+        whole = self.processes * self.size
+        return [
+            list(range(part * whole + self.process * self.size, part * whole + (self.process + 1) * self.size))
+            for part in range(self.parts)
+        ]
+
+
+def share_of(config: TrainingConfig, process: int, processes: int) -> Share:
+    """Return the share of a process.
+
+    Raises:
+        ConfigError: The samples of a step cannot be shared so.
+    """
+    parts = config.gradient_accumulation_steps
+    size, rest = divmod(config.batch_size, processes * parts)
+    if rest or not size:
+        raise ConfigError(
+            f"`batch_size` got {config.batch_size} for {processes} processes and `gradient_accumulation_steps` "
+            f"{parts}; expected a multiple of {processes * parts}. Correct one of them."
+        )
+    return Share(process, processes, parts, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What the optimizer is set to."""
+
+    learning_rate: float
+    gradient_clip: float
+
+    def at(self, step: int, warmup: int) -> float:
+        """Return the learning rate of a step, which rises over the first ones."""
+        return self.learning_rate * min(1.0, (step + 1) / warmup) if warmup else self.learning_rate
+
+
+def train_loop(
+    config: TrainingConfig,
+    method: Method,
+    network: Any,  # noqa: ANN401 - a VelocityNetwork
+    accelerator: "Accelerator",
+    rates: Rates,
+    *,
+    told: Callable[[], None] = lambda: None,
+) -> MovingAverage | None:
+    """Train until the last step, from the newest checkpoint on; return the averages of the weights, if there are any.
+
+    Args:
+        config: What was asked; ``config.out`` exists.
+        method: What losses are.
+        network: On its device, adapted.
+        accelerator: Of this process.
+        rates: What the optimizer is set to.
+        told: Is told of each step that is done, also of those before the checkpoint.
+
+    Raises:
+        RecordError: The newest checkpoint is damaged, or the losses are no numbers any more.
+        ConfigError: The checkpoint is of another number of processes.
+    """
+    import torch
+
+    weights = trained_parameters(network.network)
+    optimizer = torch.optim.AdamW(
+        weights.values(),
+        lr=rates.learning_rate,
+        betas=config.betas,
+        eps=config.epsilon,
+        weight_decay=config.weight_decay,
+    )
+    average = None if config.ema_decay is None else MovingAverage(weights, config.ema_decay)
+    keeper = _Keeper(config.out, config.keep, weights, optimizer, average, accelerator)
+    start = keeper.restored()
+    wrapped = accelerator.prepare_model(network)
+    for _ in range(start):
+        told()
+    with _log(config.out, accelerator) as log:
+        for step in range(start, config.steps):
+            begun = time.monotonic()
+            for group in optimizer.param_groups:
+                group["lr"] = rates.at(step, config.warmup_steps)
+            numbers = _gradients(method, wrapped, step, accelerator)
+            norm = float(torch.nn.utils.clip_grad_norm_(weights.values(), rates.gradient_clip))
+            if not torch.isfinite(torch.tensor(norm)):
+                raise RecordError(
+                    f"Training stopped: the gradient of step {step + 1} is {norm}; expected a number. Lower "
+                    "`learning_rate`, or set `dtype` to float32; the checkpoints before it are kept."
+                )
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            if average is not None:
+                average.update(step)
+            if log is not None:
+                lr = rates.at(step, config.warmup_steps)
+                entry = {"step": step + 1, **numbers, "grad_norm": norm, "lr": lr}
+                log.append({**entry, "seconds": round(time.monotonic() - begun, 3)})
+            if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
+                keeper.save(step + 1)
+            told()
+    return average
+
+
+def _gradients(
+    method: Method,
+    wrapped: Any,  # noqa: ANN401 - a module
+    step: int,
+    accelerator: "Accelerator",
+) -> dict[str, float]:
+    """Add up the gradients of this process's parts of a step; return the means over all samples of all processes."""
+    import torch
+
+    parts = method.parts(step)
+    seen: dict[str, list[torch.Tensor]] = {}
+    for at, part in enumerate(parts):
+        is_last = at == len(parts) - 1
+        with nullcontext() if is_last else accelerator.no_sync(wrapped):
+            found = method.losses(wrapped, part)
+            accelerator.backward(found.losses.mean() / len(parts))
+        for name, each in {"loss": found.losses, **found.numbers}.items():
+            seen.setdefault(name, []).append(each.detach().float())
+    return {name: float(accelerator.gather(torch.cat(each)).double().mean()) for name, each in seen.items()}
+
+
+@contextmanager
+def _log(run: Path, accelerator: "Accelerator") -> Iterator[Journal | None]:
+    """Open the log of a run, for the process that writes it."""
+    if not accelerator.is_main_process:
+        yield None
+        return
+    with open_journal(run / LOG) as journal:
+        yield journal
+
+
+class _Keeper:
+    """Writes and reads the checkpoints of a run."""
+
+    def __init__(
+        self,
+        run: Path,
+        keep: int,
+        weights: "Mapping[str, torch.nn.Parameter]",
+        optimizer: "torch.optim.Optimizer",
+        average: MovingAverage | None,
+        accelerator: "Accelerator",
+    ) -> None:
+        self._run, self._keep = run, keep
+        self._weights, self._optimizer, self._average = weights, optimizer, average
+        self._accelerator = accelerator
+
+    def restored(self) -> int:
+        """Restore the newest checkpoint, if there is one; return the steps that were taken."""
+        import torch
+
+        found = latest_checkpoint(self._run)
+        accelerator = self._accelerator
+        accelerator.wait_for_everyone()
+        step = 0
+        if found is not None:
+            kept = read_checkpoint(found)
+            if kept.processes != accelerator.num_processes:
+                raise ConfigError(
+                    f"Checkpoint `{found}` is of {kept.processes} processes, and this training has "
+                    f"{accelerator.num_processes}; expected as many, whose random states it has. Start that many."
+                )
+            with torch.no_grad():
+                for name, each in self._weights.items():
+                    each.copy_(kept.trained[name])
+            load_optimizer_state(self._optimizer, list(self._weights), kept.optimizer)
+            if self._average is not None:
+                self._average.load(kept.averages)
+            own = f"{accelerator.process_index}/"
+            states = {name.removeprefix(own): each for name, each in kept.random_states.items() if name.startswith(own)}
+            restore_random_states(states, accelerator.device)
+            step = kept.step
+        if accelerator.is_main_process:
+            cut_log(self._run / LOG, step)
+        accelerator.wait_for_everyone()
+        return step
+
+    def save(self, step: int) -> None:
+        """Write a checkpoint and remove the oldest."""
+        accelerator = self._accelerator
+        own = random_states(accelerator.device)
+        gathered = {name: accelerator.gather(each[None].to(accelerator.device)) for name, each in own.items()}
+        if accelerator.is_main_process:
+            checkpoint = Checkpoint(
+                step=step,
+                processes=accelerator.num_processes,
+                trained=self._weights,
+                optimizer=optimizer_state(self._optimizer, list(self._weights)),
+                averages={} if self._average is None else self._average.averages,
+                random_states={f"{at}/{name}": row for name, rows in gathered.items() for at, row in enumerate(rows)},
+            )
+            write_checkpoint(self._run, checkpoint)
+            remove_old_checkpoints(self._run, self._keep)
+        accelerator.wait_for_everyone()

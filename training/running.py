@@ -1,0 +1,282 @@
+"""A training from its configuration to the exported model: what all ways to train do before and after the loop."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+import yaml
+
+from anisora.harness.device import Device, Dtype, compute_device, exact_float32, resolve_dtype, seed_everything
+from anisora.harness.errors import ConfigError, MissingExtra
+from anisora.harness.media.decoder import DecoderPool
+from anisora.harness.progress import announce, progress
+from anisora.harness.runfolder import write_atomically
+from anisora.harness.weights import cache_folder
+from anisora.training.adaptation import adapt, trained_parameters
+from anisora.training.buckets import Bucket
+from anisora.training.config import TrainingConfig, settings_of
+from anisora.training.encodings import Encodings
+from anisora.training.export import MODEL, export_model
+from anisora.training.families.family import Family
+from anisora.training.families.opening import open_family, trainable_model
+from anisora.training.loop import Method, Rates, Share, share_of, train_loop
+
+if TYPE_CHECKING:
+    import torch
+    from accelerate import Accelerator
+
+__all__ = ["CONFIG", "Surroundings", "run_training"]
+
+CONFIG: Final = "config.yaml"
+"""In the run folder: the configuration with everything that it did not say."""
+_MAY_DIFFER: Final = frozenset({"steps", "save_every", "keep", "out"})
+"""Fields that may be others when a training goes on."""
+
+Config = TypeVar("Config", bound=TrainingConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings(Generic[Config]):
+    """What a way to train is made of."""
+
+    config: Config
+    """Without open ends."""
+    family: Family
+    encodings: Encodings
+    reader: DecoderPool
+    share: Share
+    buckets: tuple[Bucket, ...]
+    device: "torch.device"
+    wait_for_everyone: Callable[[], None]
+    is_shown: bool
+    """Whether this process tells people how far it is."""
+
+    @property
+    def fps(self) -> float:
+        """Of clips."""
+        assert self.config.fps is not None
+        return self.config.fps
+
+    @property
+    def skipped(self) -> int:
+        """Frames left out at the beginning of each video."""
+        assert self.config.skip_frames is not None
+        return self.config.skip_frames
+
+
+def run_training(
+    asked: Config,
+    make: "Callable[[Surroundings[Config]], Method]",
+    *,
+    cache: Path | None = None,
+    fresh: bool = False,
+    quiet: bool = True,
+) -> Path:
+    """Train as asked, from the newest checkpoint of the run folder on; return the folder of the trained model.
+
+    Args:
+        asked: What to do.
+        make: Makes the way to train, and encodes what it needs.
+        cache: Where encoded clips are kept; the cache's folder by default.
+        fresh: Begin again in a folder that has checkpoints.
+        quiet: Say nothing.
+
+    Raises:
+        ConfigError: The configuration does not fit the model, or the run folder is of another one.
+        WeightsMissing: Parts of the model are absent.
+        DataError: There is nothing to train on.
+        RecordError: A checkpoint is damaged, or the cache cannot be written.
+    """
+    trainable_model(asked.model, asked.expert)
+    accelerator, device = _accelerator()
+    is_shown = accelerator.is_main_process and not quiet
+    dtype = _dtype(asked.dtype, device)
+    exact_float32()
+    family = open_family(
+        asked.model,
+        expert=asked.expert,
+        shift=asked.shift,
+        device=device,
+        dtype=dtype,
+        is_full=asked.lora is None,
+    )
+    config = _resolved(asked, family)
+    share = share_of(config, accelerator.process_index, accelerator.num_processes)
+    buckets = tuple(Bucket(*each) for each in config.buckets or ())
+    if accelerator.is_main_process:
+        _claim(config, fresh=fresh)
+    accelerator.wait_for_everyone()
+    with DecoderPool() as reader:
+        assert config.fps is not None
+        assert config.skip_frames is not None
+        folder = cache_folder() / "training" if cache is None else cache
+        encodings = Encodings(family, folder, reader, fps=config.fps, skipped=config.skip_frames)
+        method = make(
+            Surroundings(
+                config=config,
+                family=family,
+                encodings=encodings,
+                reader=reader,
+                share=share,
+                buckets=buckets,
+                device=accelerator.device,
+                wait_for_everyone=accelerator.wait_for_everyone,
+                is_shown=is_shown,
+            )
+        )
+        family.forget_text()
+        return _train(config, family, method, accelerator, dtype, is_shown=is_shown)
+
+
+def _train(
+    config: TrainingConfig,
+    family: Family,
+    method: Method,
+    accelerator: "Accelerator",
+    dtype: Dtype,
+    *,
+    is_shown: bool,
+) -> Path:
+    from anisora.training.velocity_network import VelocityNetwork
+
+    seed_everything(config.seed)
+    adapt(family.network, config.lora)
+    if config.gradient_checkpointing:
+        family.network.enable_gradient_checkpointing()
+    network = VelocityNetwork(family, is_bfloat16=dtype == "bfloat16").to(accelerator.device)
+    network.train()
+    if is_shown:
+        trained = sum(each.numel() for each in trained_parameters(family.network).values())
+        announce(
+            f"Training {trained:,} weights of {family.name} on {accelerator.num_processes} x {accelerator.device}."
+        )
+    assert config.learning_rate is not None
+    assert config.gradient_clip is not None
+    rates = Rates(config.learning_rate, config.gradient_clip)
+    with progress("train", config.steps, shown=is_shown, unit="steps") as advance:
+        average = train_loop(config, method, network, accelerator, rates, told=advance)
+    if accelerator.is_main_process:
+        card = {
+            "base": config.model,
+            "untrained": family.is_untrained,
+            "licence": family.released.licence,
+            "configuration": settings_of(config),
+        }
+        with _averaged(average):
+            export_model(family, config.lora, config.out, card)
+    accelerator.wait_for_everyone()
+    return config.out / MODEL
+
+
+@contextmanager
+def _averaged(average: Any) -> Iterator[None]:  # noqa: ANN401 - a MovingAverage or None
+    if average is None:
+        yield
+        return
+    with average.in_place():
+        yield
+
+
+def _accelerator() -> "tuple[Accelerator, Device]":
+    """Return what accelerate knows of this process and its device.
+
+    Raises:
+        MissingExtra: accelerate is not installed.
+        ConfigError: It is set up for a way to share a network that is not trained here.
+    """
+    try:
+        from accelerate import Accelerator
+        from accelerate.utils import DistributedType
+    except ImportError as error:
+        raise MissingExtra("Training", "training") from error
+    import torch
+
+    device = compute_device()
+    is_alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    if is_alone and device.kind != "cpu":
+        torch.get_device_module(device.kind).set_device(device.index or 0)
+    accelerator = Accelerator(cpu=device.kind == "cpu")
+    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
+        raise ConfigError(
+            f"accelerate is set up for {accelerator.distributed_type.value}; expected processes that each have the "
+            "whole network. Start them with torchrun, and take `lora` for networks that are too large."
+        )
+    if not is_alone and device.kind != "cpu":
+        device = Device(device.kind, accelerator.local_process_index)
+    return accelerator, device
+
+
+def _dtype(name: str, device: Device) -> Dtype:
+    if name == "auto":
+        return "float32" if device.kind == "cpu" else "bfloat16"
+    return resolve_dtype(name, device)
+
+
+def _resolved(config: Config, family: Family) -> Config:
+    """Return a configuration without open ends.
+
+    Raises:
+        ConfigError: A size is none of the model's.
+    """
+    recipe = family.recipe
+    defaults = {
+        "learning_rate": recipe.learning_rate,
+        "gradient_clip": recipe.gradient_clip,
+        "text_dropout": recipe.text_dropout,
+        "condition_dropout": recipe.condition_dropout,
+        "skip_frames": recipe.skip_frames,
+        "guides": recipe.guides,
+        "guide_noise": recipe.guide_noise,
+        "fps": family.released.fps,
+        "buckets": (family.default_bucket(),),
+    }
+    open_ends = {
+        name: value
+        for name, value in defaults.items()
+        if name in type(config).model_fields and getattr(config, name) is None
+    }
+    found = config.model_copy(update=open_ends)
+    for bucket in found.buckets or ():
+        family.check_bucket(bucket)
+    return found
+
+
+def _claim(config: TrainingConfig, *, fresh: bool) -> None:
+    """Write the configuration into the run folder, unless it is there already.
+
+    Raises:
+        ConfigError: Another one is there, or something that is no run.
+    """
+    import shutil
+
+    path = config.out / CONFIG
+    said = settings_of(config)
+    if config.out.exists() and not config.out.is_dir():
+        raise ConfigError(f"`out` got `{config.out}`, which is a file; expected a folder. Choose another one.")
+    if path.is_file():
+        if fresh:
+            for name in ("checkpoints", MODEL):
+                shutil.rmtree(config.out / name, ignore_errors=True)
+        else:
+            before = yaml.safe_load(path.read_text(encoding="utf-8"))
+            other = sorted(
+                name
+                for name in said.keys() | before.keys()
+                if name not in _MAY_DIFFER and said.get(name) != before.get(name)
+            )
+            if other:
+                name = other[0]
+                raise ConfigError(
+                    f"`{config.out}` was begun with `{name}` {before.get(name)!r}, and now it is {said.get(name)!r}; "
+                    "expected the same. Choose another `out`, or begin again with --fresh."
+                )
+    elif config.out.is_dir() and any(config.out.iterdir()):
+        raise ConfigError(
+            f"`out` got `{config.out}`, which has files but no {CONFIG}; expected a run folder or a new one. Choose "
+            "another one."
+        )
+    with write_atomically(path, "checkpoint") as file:
+        file.write(yaml.safe_dump(said, allow_unicode=True, sort_keys=False).encode())
