@@ -36,6 +36,20 @@ LIBRARIES: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("gen_v1_loop", "gen_v1_sat_dit"), _COGVIDEOX_CLASSES),
     **dict.fromkeys(
         (
+            "rl_dance_grpo",
+            "rl_flow_dpo",
+            "rl_flow_grpo_step",
+            "rl_gapo",
+            "rl_group_advantage_ppo",
+            "rl_videoalign_losses",
+            "train_v1_condition",
+            "train_v1_loss",
+            "train_v2_loss",
+        ),
+        ("torch",),
+    ),
+    **dict.fromkeys(
+        (
             "gen_condition_tensor",
             "gen_loop_v32_two_experts",
             "gen_loop_v3_any_frame",
