@@ -129,10 +129,11 @@ class _RunClips:
         item = str(entry.get("sample_id"))
         clips = []
         for name in ("winner", "loser"):
-            clip = self._clips.get((item, entry.get(name)))
+            seed = entry.get(name)
+            clip = self._clips.get((item, seed)) if isinstance(seed, int) else None
             if clip is None:
                 raise DataError(
-                    f"{where}: item {item!r} with seed {entry.get(name)!r} is not in run `{self._path}`; expected its "
+                    f"{where}: item {item!r} with seed {seed!r} is not in run `{self._path}`; expected its "
                     "clip. Name the run that the pairs were drawn from."
                 )
             clips.append(clip)
