@@ -54,6 +54,7 @@ __all__ = [
     "is_present",
     "list_entries",
     "load_state_dict",
+    "load_tensor",
     "load_weights",
     "locate",
     "match_keys",
@@ -477,6 +478,28 @@ def load_state_dict(
         ".pt, .pth, "
         ".ckpt or .bin with plain tensors. Convert the file."
     )
+
+
+def load_tensor(path: Path) -> Any:  # noqa: ANN401 - a tensor of torch
+    """Read the one tensor of a file, as latents are kept beside videos, onto the CPU; no code in it is ever run.
+
+    Args:
+        path: A pickled ``.pt`` that is a tensor, or any file of ``load_state_dict`` with one tensor.
+
+    Raises:
+        WeightsMissing: The file is absent or damaged.
+        ConfigError: It holds something else, or several tensors.
+        MissingExtra: torch is not installed.
+    """
+    if path.is_file() and path.suffix in (".pt", ".pth"):
+        torch = _import_torch(path)
+        loaded = _read_plain_data(torch, path, ())
+        if isinstance(loaded, torch.Tensor):
+            return loaded.detach()
+    tensors = load_state_dict(path)
+    if len(tensors) != 1:
+        raise ConfigError(f"`{path}` holds {len(tensors)} tensors; expected one. Write each to a file of its own.")
+    return next(iter(tensors.values()))
 
 
 def _load_safetensors(path: Path, framework: Literal["torch", "numpy"]) -> Tensors:

@@ -13,7 +13,7 @@ import numpy as np
 
 from anisora.harness.errors import DataError
 
-__all__ = ["BatchPlan", "Bucket", "StepBatch", "bucket_of", "frames_needed"]
+__all__ = ["BatchPlan", "BatchesInOrder", "Bucket", "StepBatch", "bucket_of", "frames_needed"]
 
 
 class Bucket(NamedTuple):
@@ -121,3 +121,19 @@ class BatchPlan:
     def _item(self, members: Sequence[int], bucket: int, place: int) -> int:
         epoch, within = divmod(place, len(members))
         return members[int(np.random.default_rng([self.seed, bucket, epoch, 1]).permutation(len(members))[within])]
+
+
+class BatchesInOrder:
+    """The batches of a plan, asked for step by step from wherever a training goes on."""
+
+    def __init__(self, plan: BatchPlan) -> None:
+        self._plan = plan
+        self._batches: Iterator[StepBatch] | None = None
+
+    def at(self, step: int) -> StepBatch:
+        """Return the batch of a step; the next one that is asked for is that of the next step."""
+        if self._batches is None:
+            self._batches = self._plan.batches(step)
+        batch = next(self._batches)
+        assert batch.step == step
+        return batch

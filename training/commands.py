@@ -69,6 +69,25 @@ def supervised(**parameters: Any) -> None:  # noqa: ANN401
     _run(SupervisedConfig, make_supervised, parameters, own=("data",))
 
 
+@train.command("preference")
+@option("--pairs", type=click.Path(path_type=Path, dir_okay=False), help="In place of the file's: preference pairs.")
+@option("--run", type=click.Path(path_type=Path, file_okay=False), help="In place of the file's: who has the clips.")
+@_common
+def preference(**parameters: Any) -> None:  # noqa: ANN401
+    r"""Train on pairs of a better clip and a worse one: AniSora's gap-aware loss (GAPO), or DPO.
+
+    The reference that the network may not leave far behind is the network without its adapters, or a frozen copy where
+    all weights are trained. The log tells how many pairs are told apart.
+
+    \b
+    anisora train preference --model anisora-v1:tiny --pairs pairs.jsonl --steps 2 --out runs/preferred
+    """
+    from anisora.training.config import PreferenceConfig
+    from anisora.training.preference_run import make_preference
+
+    _run(PreferenceConfig, make_preference, parameters, own=("pairs", "run"))
+
+
 @train.command("template")
 @click.argument("method", type=click.Choice(["supervised", "preference"]))
 def show_template(method: str) -> None:

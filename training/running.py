@@ -17,12 +17,13 @@ from anisora.harness.runfolder import write_atomically
 from anisora.harness.weights import cache_folder
 from anisora.training.adaptation import adapt, trained_parameters
 from anisora.training.buckets import Bucket
-from anisora.training.config import TrainingConfig, settings_of
+from anisora.training.config import PreferenceConfig, TrainingConfig, settings_of
 from anisora.training.encodings import Encodings
 from anisora.training.export import MODEL, export_model
 from anisora.training.families.family import Family
 from anisora.training.families.opening import open_family, trainable_model
 from anisora.training.loop import Method, Rates, Share, share_of, train_loop
+from anisora.training.losses.preference import FLOW_DPO_BETA, GAPO_BETA
 
 if TYPE_CHECKING:
     import torch
@@ -50,6 +51,8 @@ class Surroundings(Generic[Config]):
     share: Share
     buckets: tuple[Bucket, ...]
     device: "torch.device"
+    is_bfloat16: bool
+    """Whether networks compute in bfloat16."""
     wait_for_everyone: Callable[[], None]
     is_shown: bool
     """Whether this process tells people how far it is."""
@@ -123,6 +126,7 @@ def run_training(
                 share=share,
                 buckets=buckets,
                 device=accelerator.device,
+                is_bfloat16=dtype == "bfloat16",
                 wait_for_everyone=accelerator.wait_for_everyone,
                 is_shown=is_shown,
             )
@@ -227,9 +231,10 @@ def _resolved(config: Config, family: Family) -> Config:
         "gradient_clip": recipe.gradient_clip,
         "text_dropout": recipe.text_dropout,
         "condition_dropout": recipe.condition_dropout,
-        "skip_frames": recipe.skip_frames,
+        "skip_frames": 0 if isinstance(config, PreferenceConfig) else recipe.skip_frames,  # made clips begin at once
         "guides": recipe.guides,
         "guide_noise": recipe.guide_noise,
+        "beta": FLOW_DPO_BETA if isinstance(config, PreferenceConfig) and config.loss == "dpo" else GAPO_BETA,
         "fps": family.released.fps,
         "buckets": (family.default_bucket(),),
     }

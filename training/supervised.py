@@ -3,10 +3,10 @@
 Reference: anisoraV1_train_gpu/sat/diffusion_video.py (shared_step), anisoraV2_gpu/fastvideo/train.py (train_one_step).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from anisora.training.buckets import BatchPlan, StepBatch
+from anisora.training.buckets import BatchesInOrder, BatchPlan, StepBatch
 from anisora.training.conditions import GeneratorDraws, drop_text
 from anisora.training.drawn_samples import Levels, generator_of, stacked_inputs, stacked_levels
 from anisora.training.encodings import Encodings
@@ -69,15 +69,11 @@ class Supervised:
         self._seed, self._guides, self._device = seed, guides, device
         self._text_dropout, self._condition_dropout = text_dropout, condition_dropout
         batch_size = share.processes * share.parts * share.size
-        self._plan = BatchPlan([each.bucket for each in items], batch_size, seed)
-        self._steps: Iterator[StepBatch] | None = None
+        self._batches = BatchesInOrder(BatchPlan([each.bucket for each in items], batch_size, seed))
 
     def parts(self, step: int) -> list[SupervisedPart]:
         """Return this process's parts of a step; steps are asked for in order."""
-        if self._steps is None:
-            self._steps = self._plan.batches(step)
-        batch = next(self._steps)
-        assert batch.step == step
+        batch = self._batches.at(step)
         return [self._part([self._sample(batch, place) for place in own]) for own in self._share.places()]
 
     def _sample(self, batch: StepBatch, place: int) -> _Sample:

@@ -19,6 +19,7 @@ from prepared_folder import (
     prepare_benchmark,
     prepare_inputs,
     prepare_models,
+    prepare_pairs,
     prepare_rated_clips,
     prepare_showcase,
     prepare_vbench_i2v,
@@ -213,6 +214,7 @@ PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "docs/submissions.md": None,
     "docs/suites/demo.md": empty,
     "docs/tracks.md": empty,
+    "docs/training.md": prepare_pairs,
     "docs/weights.md": prepare_weights,
 }
 """Where the commands of each page run; those of README.zh.md are those of README.md."""

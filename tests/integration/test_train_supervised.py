@@ -280,3 +280,32 @@ def test_a_training_that_is_killed_while_it_saves_goes_on_from_what_it_saved_bef
     subprocess.run(command, env=surroundings, capture_output=True, check=True)
     train(clips, tmp_path / "straight", "anisora-v1", steps=3)
     assert losses(tmp_path / "run") == losses(tmp_path / "straight")
+
+
+@pytest.mark.parametrize("model", ["anisora-v1", "anisora-v3"])
+def test_a_published_folder_is_trained_in_bfloat16_and_its_other_parts_are_linked(
+    clips: Path, tmp_path: Path, model: str
+) -> None:
+    from model_folders import tiny_parts, write_folder
+
+    folder = write_folder(tmp_path / "weights", tiny_parts(model))
+    given = {**SMALL, "model": f"{model}:weights={folder}", "data": str(clips), "out": str(tmp_path / "run")}
+    given |= {"lora": LORA, "dtype": "bfloat16", "gradient_checkpointing": True, "learning_rate": 0.01}
+    config = read_config(SupervisedConfig, None, given)
+    out = run_training(config, make_supervised, cache=tmp_path / "cache")
+    for part in ("vae", "text_encoder", "tokenizer"):
+        assert (out / part).resolve() == (folder / part).resolve()
+    adapters = load_state_dict(out / "lora" / "pytorch_lora_weights.safetensors")
+    assert {tensor.dtype for tensor in adapters.values()} == {torch.float32}
+    name = next(name for name in load_state_dict(out / WEIGHTS) if name.endswith("to_q.weight"))
+    assert load_state_dict(out / WEIGHTS)[name].dtype == torch.bfloat16
+    trained = registry("models").create(f"{model}:weights={out}")
+    assert not trained.info.untrained
+    assert "at once" in trained.prepare(settings=GenerationSettings(height=32, width=48, num_frames=9, steps=2))
+
+
+@pytest.mark.parametrize("model", ["anisora-v1", "anisora-v3"])
+def test_activations_that_are_computed_again_give_the_same_gradients(clips: Path, tmp_path: Path, model: str) -> None:
+    for name, again in (("kept", False), ("again", True)):
+        train(clips, tmp_path / name, model, lora=LORA, gradient_checkpointing=again)
+    assert losses(tmp_path / "again") == losses(tmp_path / "kept")

@@ -14,11 +14,12 @@ Help texts find in addition:
     vbench_eval_results.json         a result file as VBench writes it
     results.md, paper.tex            the published table of VBench, and the demo's table from its leaderboard
     characters/                      two pictures each of two characters, and gallery.safetensors, as if made of them
+    pairs.jsonl                      a preference pair of clips in outputs/v2/
     ratings.csv, scores.csv          made-up ratings and scores of the clips in outputs/v2/
 
-Some pages have a folder of their own: that on inputs, see ``prepare_inputs``, that on heads, see
-``prepare_rated_clips``, and those on data sets, see ``prepare_benchmark``, ``prepare_vbench_i2v`` and
-``prepare_showcase``.
+Some pages have a folder of their own: that on inputs, see ``prepare_inputs``, that on training, see
+``prepare_pairs``, that on heads, see ``prepare_rated_clips``, and those on data sets, see ``prepare_benchmark``,
+``prepare_vbench_i2v`` and ``prepare_showcase``.
 """
 
 import json
@@ -32,6 +33,7 @@ from documentation import rated_clips
 from official_checkpoints import write_releases
 from showcase_folder import write_showcase_folder
 from small_suite import anisora, only_run
+from training_clips import write_clips
 from vbench_i2v_folder import write_vbench_i2v_folder
 
 from anisora.datasets.demo import DemoDataset
@@ -50,6 +52,7 @@ __all__ = [
     "prepare_benchmark",
     "prepare_inputs",
     "prepare_models",
+    "prepare_pairs",
     "prepare_rated_clips",
     "prepare_showcase",
     "prepare_vbench_i2v",
@@ -132,6 +135,7 @@ def add_named_run(folder: Path) -> None:
     _write_tables(folder)
     write_releases(folder / "Index-anisora")
     names = sorted(path.stem for path in (folder / "outputs" / "v2").iterdir())
+    _write_pair(folder, f"outputs/v2/{names[0]}.mp4", f"outputs/v2/{names[1]}.mp4")
     ratings = [f"{name},{1 + at % 5}" for at, name in enumerate(names)]
     scores = [f"{name},{0.9 - 0.01 * at}" for at, name in enumerate(names)]
     (folder / "ratings.csv").write_text("\n".join(["sample_id,rating", *ratings]) + "\n", encoding="utf-8")
@@ -213,6 +217,18 @@ def prepare_models(folder: Path) -> Path:
     write_releases(folder / "Index-anisora")
     _write_made_clips(folder / "outputs" / "vidu-1.5", ["walk-a", "walk-b"])
     return folder
+
+
+def prepare_pairs(folder: Path) -> Path:
+    """Write what the page on training takes for granted: ``pairs.jsonl`` of two clips."""
+    write_clips(folder, count=2, num_frames=16)
+    _write_pair(folder, "walk.mp4", "run.mp4")
+    return folder
+
+
+def _write_pair(folder: Path, winner: str, loser: str) -> None:
+    pair = {"prompt": "A girl walks.", "winner": winner, "loser": loser, "winner_reward": 82, "loser_reward": 41}
+    (folder / "pairs.jsonl").write_text(json.dumps(pair) + "\n", encoding="utf-8")
 
 
 def prepare_weights(folder: Path) -> Path:

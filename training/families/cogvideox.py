@@ -3,7 +3,7 @@
 Reference: anisoraV1_train_gpu/sat/diffusion_video.py (shared_step).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from anisora.harness.errors import ConfigError
@@ -135,6 +135,10 @@ class CogVideoXFamily(Family):
         import torch
 
         return self.call(torch.cat([noised, inputs.condition], 2), inputs.text, timesteps.long())
+
+    def with_network(self, network: Any) -> "CogVideoXFamily":  # noqa: ANN401 - a module of diffusers
+        """Return the family with another network of the same class: a frozen copy."""
+        return replace(self, network=network, call=TransformerCall(network))
 
     def forget_text(self) -> None:
         """Let the text encoder go: all prompts are encoded."""

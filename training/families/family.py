@@ -137,5 +137,9 @@ class Family(ABC):
         """
 
     @abstractmethod
+    def with_network(self, network: Any) -> "Family":  # noqa: ANN401 - a module of diffusers
+        """Return the family with another network of the same class: a frozen copy."""
+
+    @abstractmethod
     def forget_text(self) -> None:
         """Let the text encoder go: all prompts are encoded."""

@@ -144,6 +144,10 @@ class WanFamily(Family):
         latents = torch.cat([noised, inputs.condition], 1)
         return WanDenoiser(self.network)(latents, timesteps, inputs.text, inputs.image)
 
+    def with_network(self, network: Any) -> "WanFamily":  # noqa: ANN401 - a module of diffusers
+        """Return the family with another network of the same class: a frozen copy."""
+        return replace(self, network=network)
+
     def forget_text(self) -> None:
         """Let the text encoder go: all prompts are encoded."""
         self.networks.parts.text.module.to("cpu")

@@ -50,7 +50,7 @@ def test_a_setting_that_means_nothing_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_every_name_is_called_somewhere_in_the_source() -> None:
     source = "\n".join(
         path.read_text(encoding="utf-8")
-        for folder in ("harness", "leaderboards", "models")
+        for folder in ("harness", "leaderboards", "models", "training")
         for path in (ROOT / folder).rglob("*.py")
         if path.name != "failpoints.py"
     )
