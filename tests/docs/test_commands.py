@@ -197,6 +197,7 @@ PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "docs/inputs.md": prepare_inputs,
     "docs/claims.md": None,
     "docs/damages.md": empty,
+    "docs/npu.md": empty,
     "docs/published.md": empty,
     "docs/report.md": None,
     "docs/reward-heads.md": prepare_rated_clips,
