@@ -1213,7 +1213,7 @@ MISTAKES: Final[tuple[Mistake, ...]] = (
             "the constant of the last layer left out",
             "formula",
             _REGRESSOR,
-            "added = added + head.bias.double()",
+            "added = added + in_float64(head.bias)",
             "added = added + 0",
         ),
         (
