@@ -25,7 +25,8 @@ __all__ = ["Comparison", "DeviceReport", "compare_with_cpu"]
 
 _SEED: Final = "0"
 _LARGEST: Final = 500 * 10**6
-"""Bytes of the networks of a metric; above it, random numbers take too long to draw."""
+"""Bytes of the networks of a metric; above it, random numbers take too long to draw. Networks that nobody counts are
+taken as small enough."""
 _DTYPES: Final = ("float32", "bfloat16")
 
 Value = TypeVar("Value")
