@@ -9,6 +9,7 @@ from anisora.harness.device import Dtype, torch_dtype
 from anisora.harness.errors import ConfigError, WeightsMissing
 from anisora.harness.networks import shapes_of
 from anisora.harness.weights import Tensors, load_state_dict
+from anisora.models.conversion.diffusers_config import network_arguments
 from anisora.models.conversion.finding import FoundNetwork, find_networks, read_config
 from anisora.models.conversion.tensors import convert_tensors
 
@@ -36,10 +37,6 @@ class PublishedNetwork:
     """Its config.json."""
     files: tuple[Path, ...]
     """Shards, in the order of their names."""
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments of the class that the configuration names."""
-        return {name: value for name, value in self.config.items() if not name.startswith("_")}
 
     def states(self) -> Iterator[Tensors]:
         """Yield the tensors of each file, one file at a time."""
@@ -75,19 +72,22 @@ def find_folder(folder: Path) -> PublishedNetwork | None:
     return None
 
 
-def find_original(folder: Path) -> dict[str, FoundNetwork]:
-    """Return the networks of a folder in the layouts of their authors, {part of a pipeline: network}; none is none.
+def find_original(folder: Path) -> tuple[dict[str, FoundNetwork], str]:
+    """Return the networks of a folder in the layouts of their authors, {part of a pipeline: network}, and why none.
 
     Args:
         folder: Exists.
+
+    Returns:
+        The networks and an empty text, or none and what is against the folder.
 
     Raises:
         WeightsMissing: A file is cut off, damaged, or named by an index and absent.
     """
     try:
-        return {found.folder: found for found in find_networks(folder).networks}
-    except ConfigError:  # nothing in it is of a known layout
-        return {}
+        return {found.folder: found for found in find_networks(folder).networks}, ""
+    except ConfigError as error:
+        return {}, str(error)
 
 
 def fill_original(network: Any, found: FoundNetwork, *, dtype: Dtype) -> Any:  # noqa: ANN401 - a class of diffusers
@@ -148,23 +148,27 @@ def files_of(found: PublishedNetwork | FoundNetwork | None) -> tuple[Path, ...]:
     return found.files if isinstance(found, PublishedNetwork) else found.source.files
 
 
-def empty_network(found: PublishedNetwork | FoundNetwork, build: Callable[[Mapping[str, Any]], Any]) -> Any:  # noqa: ANN401
+def empty_network(found: PublishedNetwork | FoundNetwork, name: str, build: Callable[[Mapping[str, Any]], Any]) -> Any:  # noqa: ANN401
     """Return a network without numbers.
 
     Args:
         found: In either kind of folder.
-        build: Makes diffusers' class of its arguments, on the meta device.
+        name: Of diffusers' class.
+        build: Makes it of its arguments, on the meta device.
 
     Raises:
         ConfigError: The configuration is none of the class.
     """
     if isinstance(found, PublishedNetwork):
-        return build(found.arguments())
+        import diffusers
+
+        return build(network_arguments(found.config, getattr(diffusers, name), found.folder / "config.json"))
     return found.target.network({key: tensor.shape for key, tensor in found.source.tensors.items()}, found.config)
 
 
 def read_network(
     found: PublishedNetwork | FoundNetwork,
+    name: str,
     build: Callable[[Mapping[str, Any]], Any],
     *,
     dtype: Dtype,
@@ -174,14 +178,15 @@ def read_network(
 
     Args:
         found: In either kind of folder.
-        build: Makes diffusers' class of its arguments, on the meta device.
+        name: Of diffusers' class.
+        build: Makes it of its arguments, on the meta device.
         dtype: Number format; what diffusers keeps in float32 stays so.
         superfluous: Beginnings of keys in a library's folder that the network does without.
 
     Raises:
         ConfigError: Keys or shapes are not the network's.
     """
-    network = empty_network(found, build)
+    network = empty_network(found, name, build)
     return (
         fill_from_folder(network, found, dtype=dtype, superfluous=superfluous)
         if isinstance(found, PublishedNetwork)

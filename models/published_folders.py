@@ -64,6 +64,8 @@ class ReleaseFolders:
     companions: Path | None
     original: Mapping[str, FoundNetwork]
     """Of the release's own folder, in the layouts of its authors: {part of a pipeline: network}."""
+    against: str
+    """Why the release's own folder has none of them; empty where it has, or there is no such folder."""
 
     @classmethod
     def find(cls, weights: str, *, own: str, companions: str) -> "ReleaseFolders":
@@ -79,7 +81,8 @@ class ReleaseFolders:
             ConfigError: A hub's name has no revision.
         """
         found = folder_of(weights, own)
-        return cls(found, folder_of("", companions), {} if found is None else find_original(found))
+        networks, against = ({}, "") if found is None else find_original(found)
+        return cls(found, folder_of("", companions), networks, against)
 
     def own_network(self, part: str) -> PublishedNetwork | FoundNetwork | None:
         """Return a network of the release's own folder, or None.
@@ -127,4 +130,5 @@ class ReleaseFolders:
             f"Model {model!r} lacks {len(lacking)} of {len(wanted)} parts: {', '.join(lacking)}; looked in {places}. "
             f"They can be had from {', '.join(sources)}: put the folders there under these names, or name one with "
             "weights=DIR in the model's specification. A tiny model with random numbers needs none: add `tiny`."
+            f"{f' Of `{self.own}`: {self.against}' if self.against else ''}"
         )

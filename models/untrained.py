@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from anisora.harness.errors import ConfigError
 from anisora.harness.weights import untrained_rule
 
 __all__ = ["TRAINING_CARD", "came_from_random_numbers", "random_numbers"]
@@ -34,12 +35,18 @@ def came_from_random_numbers(weights: str) -> bool:
 
     Args:
         weights: A folder, or what else a model's specification may name; empty for none.
+
+    Raises:
+        ConfigError: The folder has a card that does not say so: nobody can tell whether it was trained.
     """
     card = Path(weights).expanduser() / TRAINING_CARD if weights else None
     if card is None or not card.is_file():
         return False
     try:
-        said = json.loads(card.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(said, dict) and bool(said.get("untrained"))
+        said = json.loads(card.read_text(encoding="utf-8"))["untrained"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            f"`{card}` does not say whether the network came from random numbers ({type(error).__name__}); expected "
+            "`untrained`. Export the training again, or take the folder from its authors."
+        ) from error
+    return bool(said)

@@ -20,6 +20,8 @@ from anisora.models.untrained import random_numbers
 __all__ = ["CogVideoXFiles", "CogVideoXParts", "find_files", "read_parts", "shapes_alone", "tiny_parts"]
 
 TEXT_LENGTH: Final = 226
+_TRANSFORMER: Final = "CogVideoXTransformer3DModel"
+_VAE: Final = "AutoencoderKLCogVideoX"
 _POSITIONS: Final = "patch_embed.pos_embedding"
 _TINY: Final = TransformerSizes(
     hidden_size=64, num_heads=2, head_dim=32, num_layers=2, time_embed_dim=32, text_dim=TINY_TEXT
@@ -102,11 +104,11 @@ def read_parts(files: CogVideoXFiles, release: CogVideoXRelease, *, dtype: Dtype
     """
     found = files.transformer if release.stock else _without_learned_positions(files.transformer)
     transformer = read_network(
-        found, build_transformer, dtype=dtype, superfluous=() if release.stock else (_POSITIONS,)
+        found, _TRANSFORMER, build_transformer, dtype=dtype, superfluous=() if release.stock else (_POSITIONS,)
     )
     if not release.stock:
         set_epsilons(transformer, NormEpsilons())
-    vae = read_network(files.vae, build_autoencoder, dtype=dtype)
+    vae = read_network(files.vae, _VAE, build_autoencoder, dtype=dtype)
     text = text_network(files.text, dtype=dtype)
     return CogVideoXParts(transformer, vae, _encoder(tokenizer(files.tokenizer), text))
 
@@ -168,6 +170,9 @@ def shapes_alone(files: CogVideoXFiles | None, *, tiny: bool) -> tuple[Any, Any]
         tiny: The small ones with random numbers.
     """
     if files is not None:
-        return empty_network(files.transformer, build_transformer), empty_network(files.vae, build_autoencoder)
+        return (
+            empty_network(files.transformer, _TRANSFORMER, build_transformer),
+            empty_network(files.vae, _VAE, build_autoencoder),
+        )
     sizes = _TINY if tiny else TransformerSizes()
     return build_transformer(sizes.arguments()), build_autoencoder(_TINY_VAE if tiny else {})

@@ -1,7 +1,7 @@
 """What a folder of diffusers says that a network is built with: its ``config.json``."""
 
 import inspect
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +10,19 @@ from anisora.harness.errors import ConfigError
 __all__ = ["network_arguments"]
 
 
-def network_arguments(folder: Path, network: type[Any]) -> dict[str, Any]:
+def network_arguments(config: Mapping[str, Any], network: type[Any], file: Path) -> dict[str, Any]:
     """Return the keyword arguments of a network's class.
 
     Args:
-        folder: Of one network, such as ``transformer`` below a folder that diffusers saved.
+        config: Of one network, such as that of ``transformer`` below a folder that diffusers saved.
         network: The class that is to be built.
+        file: Where the configuration was read, for messages.
 
     Raises:
-        ConfigError: There is no configuration, it is of another class, or it has an argument that the class does not;
-            diffusers would pass over such an argument, and make another network than was trained.
+        ConfigError: It is of another class, or has an argument that the class does not; diffusers would pass over such
+            an argument, and make another network than was trained.
     """
-    file = folder / "config.json"
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"`{file}` cannot be read ({error}); expected the configuration of a {network.__name__}. "
-            "Name a folder that diffusers saved."
-        ) from error
-    found = config.get("_class_name") if isinstance(config, dict) else type(config).__name__
+    found = config.get("_class_name")
     if found != network.__name__:
         raise ConfigError(f"`{file}` is of {found!r}; expected {network.__name__!r}. Name the folder of that network.")
     arguments = {name: value for name, value in config.items() if not name.startswith("_")}

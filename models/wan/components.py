@@ -55,6 +55,8 @@ _TINY: Final[Mapping[str, Any]] = {
     "text_dim": TINY_TEXT,
 }
 _TINY_VAE: Final[Mapping[str, Any]] = {"dim": 4}
+_TRANSFORMER: Final = "WanTransformer3DModel"
+_VAE: Final = "AutoencoderKLWan"
 _DIFFUSERS: Final = ("transformer", "transformer_2")
 
 
@@ -137,8 +139,10 @@ def read_parts(files: WanFiles, *, dtype: Dtype) -> WanParts:
         ConfigError: Tensors are not those of the configuration.
     """
     return WanParts(
-        transformers=tuple(read_network(found, empty_transformer, dtype=dtype) for found in files.transformers),
-        vae=read_network(files.vae, empty_vae, dtype="float32"),
+        transformers=tuple(
+            read_network(found, _TRANSFORMER, empty_transformer, dtype=dtype) for found in files.transformers
+        ),
+        vae=read_network(files.vae, _VAE, empty_vae, dtype="float32"),
         text=TextEncoder(
             tokenizer=tokenizer(files.tokenizer),
             module=text_network(files.text, dtype=dtype),
@@ -182,7 +186,10 @@ def shapes_alone(release: WanRelease, files: WanFiles | None, *, tiny: bool) -> 
         tiny: The small ones with random numbers.
     """
     if files is not None:
-        return empty_network(files.transformers[0], empty_transformer), empty_network(files.vae, empty_vae)
+        return (
+            empty_network(files.transformers[0], _TRANSFORMER, empty_transformer),
+            empty_network(files.vae, _VAE, empty_vae),
+        )
     image_dim = None if release.experts else TINY_IMAGE if tiny else IMAGE_DIM
     config = _TINY if tiny else PUBLISHED
     vae = empty_vae(vae_settings(_TINY_VAE if tiny else {}))

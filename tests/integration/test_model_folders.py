@@ -184,3 +184,11 @@ def test_learned_positions_that_are_zero_are_left_out_and_others_refused(tmp_pat
     save_file({**load_file(file), "patch_embed.pos_embedding": torch.ones(1, tokens, 64)}, file)
     with pytest.raises(ConfigError, match=r"numbers other than 0 in 'patch_embed\.pos_embedding'; expected zeros"):
         registry("models").create(f"anisora-v1:weights={folder}").generate(sample, seed=2, settings=SMALL, reader=pool)
+
+
+def test_why_a_folder_holds_nothing_is_told(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    save_file({"something.else": np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
+    with pytest.raises(WeightsMissing, match=r"lacks 5 of 5 parts.*has keys such as 'something\.else'"):
+        registry("models").create(f"anisora-v3.2:weights={tmp_path}").prepare(settings=SMALL)
