@@ -12,9 +12,8 @@ from anisora.models.cogvideox.components import CogVideoXParts
 from anisora.models.cogvideox.drawn_noise import step_noise
 from anisora.models.cogvideox.guide_slots import slot_of_frame, uses_clip_latent
 from anisora.models.cogvideox.transformer_call import TransformerCall
-from anisora.models.generator import TINY_FRAMES, TINY_SIZE
 from anisora.models.placement import Placement
-from anisora.training.conditions import Draws, GuideDraw, draw_guides, guide_condition
+from anisora.training.conditions import GuideDraw, guide_condition
 from anisora.training.families.family import Encoded, Family, Inputs, Level, OfGuides
 
 if TYPE_CHECKING:
@@ -35,12 +34,6 @@ class CogVideoXFamily(Family):
     call: TransformerCall
     levels: "torch.Tensor"
     """(1000,) float64: the signal's share at each timestep."""
-
-    def default_bucket(self) -> tuple[int, int, int]:
-        """Return (height, width, frames) of the model's own clips."""
-        if self.is_untrained:
-            return (*TINY_SIZE, TINY_FRAMES)
-        return self.released.height, self.released.width, self.released.num_frames
 
     def check_bucket(self, bucket: tuple[int, int, int]) -> None:
         """Raise ConfigError unless the networks can have clips of this size."""
@@ -78,19 +71,6 @@ class CogVideoXFamily(Family):
             num_frames: Of the clip.
         """
         return self.encode_clip(images)
-
-    def draw_guides(self, num_frames: int, draws: Draws, *, dropout: float, guides: str) -> GuideDraw:
-        """Draw which frames guide a clip.
-
-        Args:
-            num_frames: Of the clip.
-            draws: Where chance comes from.
-            dropout: Chance of no condition.
-            guides: ``first`` or ``random``.
-        """
-        if guides == "first":
-            return GuideDraw(frames=(0,), is_dropped=draws.uniform() < dropout)
-        return draw_guides(num_frames, draws, dropout=dropout)
 
     def to_encode(self, draw: GuideDraw, num_frames: int) -> tuple[tuple[int, ...], ...]:
         """Return the frames that ``encode_guides`` is asked for: each by itself, where the clip's latents lack it."""

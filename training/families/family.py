@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from anisora.models.generator import TINY_FRAMES, TINY_SIZE
 from anisora.models.released import Released
-from anisora.training.conditions import Draws, GuideDraw
+from anisora.training.conditions import Draws, GuideDraw, draw_guides
 from anisora.training.losses.objective import Objective
 from anisora.training.recipes import Recipe
 
@@ -62,9 +63,11 @@ class Family(ABC):
     encoders: str
     """Digest of everything that encodes: of equal ones, what they made is equal."""
 
-    @abstractmethod
     def default_bucket(self) -> tuple[int, int, int]:
         """Return (height, width, frames) of the model's own clips."""
+        if self.is_untrained:
+            return (*TINY_SIZE, TINY_FRAMES)
+        return self.released.height, self.released.width, self.released.num_frames
 
     @abstractmethod
     def check_bucket(self, bucket: tuple[int, int, int]) -> None:
@@ -92,7 +95,6 @@ class Family(ABC):
             num_frames: Of the clip.
         """
 
-    @abstractmethod
     def draw_guides(self, num_frames: int, draws: Draws, *, dropout: float, guides: str) -> GuideDraw:
         """Draw which frames guide a clip.
 
@@ -102,6 +104,9 @@ class Family(ABC):
             dropout: Chance of no condition.
             guides: ``first`` or ``random``.
         """
+        if guides == "first":
+            return GuideDraw(frames=(0,), is_dropped=draws.uniform() < dropout)
+        return draw_guides(num_frames, draws, dropout=dropout)
 
     @abstractmethod
     def to_encode(self, draw: GuideDraw, num_frames: int) -> tuple[tuple[int, ...], ...]:

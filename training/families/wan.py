@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from anisora.harness.errors import ConfigError
-from anisora.models.generator import TINY_FRAMES, TINY_SIZE
 from anisora.models.image_features import image_features
 from anisora.models.wan.condition_mask import keyframe_mask, pack_mask
 from anisora.models.wan.condition_tensor import condition_tensor, keyframe_video
@@ -18,7 +17,7 @@ from anisora.models.wan.frame_ids import FRAME_STEP
 from anisora.models.wan.latent_size import PATCH_SIZE, VAE_STRIDE
 from anisora.models.wan.preparation import WanNetworks
 from anisora.models.wan.releases import WanRelease
-from anisora.training.conditions import Draws, GuideDraw, draw_guides
+from anisora.training.conditions import Draws, GuideDraw
 from anisora.training.families.family import Encoded, Family, Inputs, Level, OfGuides
 from anisora.training.losses.flow_matching import FlowTable
 
@@ -36,12 +35,6 @@ class WanFamily(Family):
     networks: WanNetworks
     table: FlowTable
     """Levels of noise; of a model with two experts, those of the one in training."""
-
-    def default_bucket(self) -> tuple[int, int, int]:
-        """Return (height, width, frames) of the model's own clips."""
-        if self.is_untrained:
-            return (*TINY_SIZE, TINY_FRAMES)
-        return self.released.height, self.released.width, self.released.num_frames
 
     def check_bucket(self, bucket: tuple[int, int, int]) -> None:
         """Raise ConfigError unless the networks can have clips of this size."""
@@ -94,9 +87,7 @@ class WanFamily(Family):
             dropout: Chance of no condition.
             guides: ``first`` or ``random``.
         """
-        if guides == "first":
-            return GuideDraw(frames=(0,), is_dropped=draws.uniform() < dropout)
-        drawn = draw_guides(num_frames, draws, dropout=dropout)
+        drawn = Family.draw_guides(self, num_frames, draws, dropout=dropout, guides=guides)
         return replace(drawn, frames=tuple(round(frame / FRAME_STEP) * FRAME_STEP for frame in drawn.frames))
 
     def to_encode(self, draw: GuideDraw, num_frames: int) -> tuple[tuple[int, ...], ...]:
