@@ -207,7 +207,6 @@ PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "docs/claims.md": None,
     "docs/damages.md": empty,
     "docs/models.md": prepare_models,
-    "docs/npu.md": empty,
     "docs/published.md": empty,
     "docs/report.md": None,
     "docs/reward-heads.md": prepare_rated_clips,
