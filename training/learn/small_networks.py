@@ -25,12 +25,12 @@ __all__ = ["new_transformer", "new_vae", "write_networks"]
 
 _TRANSFORMER: Final = {
     "dim": 128,
-    "ffn_dim": 256,
+    "ffn_dim": 512,
     "freq_dim": 64,
     "in_dim": 36,
     "out_dim": 16,
     "num_heads": 4,
-    "num_layers": 6,
+    "num_layers": 4,
     "text_dim": TINY_TEXT,
 }
 _PATCH: Final = 2
@@ -50,27 +50,53 @@ _FIRST_LOG_VARIANCE: Final = -6.0
 
 
 def new_vae(seed: int) -> "nn.Module":
-    """Return a VAE to train: residual blocks begin as identities, and the posterior is narrow.
+    """Return a VAE to train: residual blocks begin as identities, frames do not see earlier ones, the posterior is narrow.
+
+    What is learned of single frames holds for clips at once, in which a latent frame then shows the mean of its four:
+    Wan's authors inflated their VAE of images so.
 
     Args:
         seed: The same numbers for the same seed.
     """
     import torch
     from diffusers import AutoencoderKLWan
-    from diffusers.models.autoencoders.autoencoder_kl_wan import WanAttentionBlock, WanResidualBlock
+    from diffusers.models.autoencoders.autoencoder_kl_wan import (
+        WanAttentionBlock,
+        WanCausalConv3d,
+        WanResample,
+        WanResidualBlock,
+    )
 
     seed_everything(seed)
     vae: Any = AutoencoderKLWan(**_VAE)
-    for module in vae.modules():
-        if isinstance(module, WanResidualBlock):
-            torch.nn.init.zeros_(module.conv2.weight)
-        elif isinstance(module, WanAttentionBlock):
-            torch.nn.init.zeros_(module.proj.weight)
     with torch.no_grad():
+        for module in vae.modules():
+            if isinstance(module, WanCausalConv3d):
+                module.weight[:, :, :-1] = 0
+            if isinstance(module, WanResidualBlock):
+                module.conv2.weight.zero_()
+            elif isinstance(module, WanAttentionBlock):
+                module.proj.weight.zero_()
+            elif isinstance(module, WanResample) and hasattr(module, "time_conv"):
+                _pass_frames(module)
         log_variances = slice(vae.config.z_dim, None)
         vae.quant_conv.weight[log_variances] *= 0.1
         vae.quant_conv.bias[log_variances] = _FIRST_LOG_VARIANCE
     return vae  # type: ignore[no-any-return]
+
+
+def _pass_frames(resample: Any) -> None:  # noqa: ANN401 - a module of diffusers
+    """Let what halves the frames give the mean of two, and what doubles them give each twice."""
+    import torch
+
+    convolution = resample.time_conv
+    identity = torch.eye(resample.dim)
+    convolution.weight.zero_()
+    convolution.bias.zero_()
+    if resample.mode == "downsample3d":
+        convolution.weight[:, :, 1:, 0, 0] = identity[..., None] / 2
+    else:
+        convolution.weight[:, :, -1, 0, 0] = torch.cat([identity, identity])
 
 
 def new_transformer(seed: int) -> "nn.Module":
