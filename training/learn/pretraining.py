@@ -1,9 +1,9 @@
-"""What is trained once and tuned many times: a small VAE and a small video model of Wan's classes, on rendered clips."""
+"""What is trained once and tuned many times: a small VAE and a small video model of Wan's classes."""
 
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from anisora.harness.record import canonical_json
 from anisora.harness.runfolder import write_atomically
 from anisora.models.conversion.new_folder import new_folder
 from anisora.models.untrained import TRAINING_CARD
-from anisora.training.config import SupervisedConfig
+from anisora.training.config import SupervisedConfig, read_config
 from anisora.training.export import MODEL
 from anisora.training.learn.small_networks import new_transformer, new_vae, write_networks
 from anisora.training.learn.small_vae import VaeStage, peak_signal_to_noise, standardise_latents, train_vae
@@ -44,13 +44,13 @@ class Pretraining:
     """What is trained, and for how long."""
 
     seed: int = 0
-    world: World = World()
+    world: World = field(default_factory=World)
     vae: tuple[VaeStage, ...] = (
         VaeStage(steps=2000, frames=1, crop=32, batch_size=16),
-        VaeStage(steps=600, frames=9, crop=32, batch_size=4, learning_rate=3e-3),
+        VaeStage(steps=800, frames=9, crop=32, batch_size=4, learning_rate=3e-3),
         VaeStage(steps=200, frames=9, crop=64, batch_size=2, learning_rate=1e-3),
     )
-    steps: int = 800
+    steps: int = 1200
     """Of the transformer."""
     batch_size: int = 16
     learning_rate: float = 1e-3
@@ -96,23 +96,7 @@ def pretrain(plan: Pretraining, out: Path, *, cache: Path | None = None, quiet: 
     card = {"base": "random numbers", "untrained": True, "toy": True, "pretraining": said}
     if not (out / NETWORKS / TRAINING_CARD).is_file():
         _make_networks(plan, out, card, shown=not quiet)
-    config = SupervisedConfig(
-        model=f"{BASE}:weights={out / NETWORKS}",
-        out=out / TRAINING,
-        data=str(out / WORLD / TRAINING_CLIPS),
-        steps=plan.steps,
-        batch_size=plan.batch_size,
-        learning_rate=plan.learning_rate,
-        warmup_steps=min(50, plan.steps),
-        ema_decay=plan.ema_decay,
-        gradient_checkpointing=False,
-        buckets=((SIZE, SIZE, FRAMES),),
-        fps=FPS,
-        skip_frames=0,
-        shift=SHIFT,
-        text_dropout=0.1,
-        seed=plan.seed,
-    )
+    config = read_config(SupervisedConfig, None, _supervised(plan, out))
     trained = run_training(config, make_supervised, cache=out / "cache" if cache is None else cache, quiet=quiet)
     with new_folder(model) as folder:
         shutil.copytree(trained, folder, dirs_exist_ok=True)  # of links, what they point at
@@ -166,6 +150,27 @@ def _make_networks(plan: Pretraining, out: Path, card: Mapping[str, Any], *, sho
     with new_folder(out / NETWORKS) as folder:
         write_networks(new_transformer(plan.seed), vae, folder)
         _write_card(card, folder)
+
+
+def _supervised(plan: Pretraining, out: Path) -> dict[str, Any]:
+    """Return the fields of the transformer's training."""
+    return {
+        "model": f"{BASE}:weights={out / NETWORKS}",
+        "out": out / TRAINING,
+        "data": str(out / WORLD / TRAINING_CLIPS),
+        "steps": plan.steps,
+        "batch_size": plan.batch_size,
+        "learning_rate": plan.learning_rate,
+        "warmup_steps": min(50, plan.steps),
+        "ema_decay": plan.ema_decay,
+        "gradient_checkpointing": False,
+        "buckets": ((SIZE, SIZE, FRAMES),),
+        "fps": FPS,
+        "skip_frames": 0,
+        "shift": SHIFT,
+        "text_dropout": 0.1,
+        "seed": plan.seed,
+    }
 
 
 def _write_card(card: Mapping[str, Any], folder: Path) -> None:

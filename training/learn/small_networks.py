@@ -50,10 +50,10 @@ _FIRST_LOG_VARIANCE: Final = -6.0
 
 
 def new_vae(seed: int) -> "nn.Module":
-    """Return a VAE to train: residual blocks begin as identities, frames do not see earlier ones, the posterior is narrow.
+    """Return a VAE to train: residual blocks begin as identities, no frame sees earlier ones, the posterior is narrow.
 
-    What is learned of single frames holds for clips at once, in which a latent frame then shows the mean of its four:
-    Wan's authors inflated their VAE of images so.
+    What is learned of single frames holds for clips at once, in which a latent frame then shows the mean of its four,
+    as in a VAE of images that was inflated to clips.
 
     Args:
         seed: The same numbers for the same seed.

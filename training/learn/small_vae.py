@@ -73,7 +73,7 @@ def train_vae(
             for group in optimizer.param_groups:
                 group["lr"] = stage.learning_rate * _share_of_rate(step, stage.steps)
             parts = _losses(vae, _sample(clips, stage, generator), generator)
-            parts["loss"].backward()
+            torch.autograd.backward(parts["loss"])
             torch.nn.utils.clip_grad_norm_(vae.parameters(), _GRADIENT_CLIP)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

@@ -37,7 +37,7 @@ _CUT_EVERY: Final = 4
 class World:
     """Which scenes there are."""
 
-    actions: tuple[str, ...] = ("wave", "bow", "dance", "turn")
+    actions: tuple[str, ...] = ("wave", "bow", "turn", "talk")
     figures: int = 4
     """Seeds of ``Scene``: hair, colours and place of each."""
     scene_frames: int = 25
