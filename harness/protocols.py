@@ -406,6 +406,8 @@ class RewardInfo:
     """{dimension: digest of all that can change its raw number}, of those of which it is known."""
     constants: str = ""
     """Name and digest of the constants by which dimensions are normalised; empty where none are."""
+    value_range: tuple[float, float] | None = None
+    """Lowest and highest total that can be, infinities where there is no bound; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import click
 
 from anisora.harness.commands.groups import CommandGroup
 from anisora.harness.commands.options import metric_device, option, weight_options
+from anisora.training.pairs.commands import pairs
 
 __all__ = ["train"]
 
@@ -21,6 +22,9 @@ def train() -> None:
     \b
     anisora train supervised --model anisora-v3:tiny --data demo --steps 2 --out runs/trained
     """
+
+
+train.add_command(pairs)
 
 
 def _common(command: Command) -> Command:
