@@ -26,6 +26,7 @@ from anisora.harness.types import (
 
 if TYPE_CHECKING:
     from anisora.harness.record import RunRecord
+    from anisora.harness.training_folder import TrainingStatus
 
 __all__ = [
     "Batch",
@@ -52,6 +53,7 @@ __all__ = [
     "SelectiveGenerator",
     "SelfChecking",
     "SystemInfo",
+    "TrainingLogger",
     "VideoReader",
 ]
 
@@ -458,4 +460,12 @@ class RunLogger(Protocol):
 
     def on_end(self, record: "RunRecord", folder: Path) -> None:
         """Take in a finished run and the folder it lies in; being told twice changes nothing."""
+        ...
+
+
+class TrainingLogger(Protocol):
+    """Is told of trainings, while they are at work and when they end: the leaderboard, an experiment tracker."""
+
+    def on_progress(self, folder: Path, status: "TrainingStatus") -> None:
+        """Take in what the run folder of a training has so far; being told twice changes nothing."""
         ...
