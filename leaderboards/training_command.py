@@ -23,7 +23,7 @@ def add_training(*, runs: tuple[Path, ...], quiet: bool, **parameters: Any) -> N
     from trainings.
 
     \b
-    anisora leaderboard add-training runs/trained
+    anisora leaderboard add-training runs/style
     """
     from anisora.harness.loggers import made_loggers
     from anisora.harness.training_folder import TrainingFolder

@@ -93,7 +93,7 @@ def pairs(
     other. Clips that cannot be scored are in no pair, and neither are two clips of one score.
 
     \b
-    anisora train pairs runs/demo-outputs --reward metric_reward:temporal_flickering=1 --out drawn.jsonl
+    anisora train pairs runs/demo-seeds-0123456789 --reward metric_reward:temporal_flickering=1 --out drawn.jsonl
     """
     from contextlib import ExitStack
 
