@@ -1,23 +1,19 @@
 """Best of n: draw n clips for a sample and keep the one the reward likes best.
 
-It is the baseline every tuned model has to beat, and the source of preference pairs: the best against the
-worst.
+It is the baseline every tuned model has to beat.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from anisora.harness.errors import AnisoraError, ConfigError
 from anisora.harness.protocols import GenerationSettings, Generator, RewardModel, VideoReader
-from anisora.harness.record import canonical_json
-from anisora.harness.runfolder import write_atomically
 from anisora.harness.types import Sample
 
-__all__ = ["Choice", "best_of_n", "write_preference_pairs"]
+__all__ = ["Choice", "best_of_n"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +35,6 @@ class Choice:
         if self.seed is not None:
             return None
         return f"Sample {self.sample_id!r} has no clip with a reward: {next(iter(self.errors.values()))}"
-
-    @property
-    def worst_seed(self) -> int | None:
-        """The seed of the lowest reward, or None unless it is below the best."""
-        scored = {seed: value for seed, value in self.all_rewards.items() if value is not None}
-        worst = min(scored, key=lambda seed: (scored[seed], -seed), default=None)
-        return worst if worst is not None and self.reward is not None and scored[worst] < self.reward else None
 
 
 def best_of_n(
@@ -107,30 +96,3 @@ def _choose(sample: Sample, seeds: Sequence[int], judged: Callable[[Sample, int]
     best = max(scored, key=lambda seed: (scored[seed], -seed), default=None)
     highest = None if best is None else scored[best]
     return Choice(sample_id=sample.id, seed=best, reward=highest, all_rewards=rewards, errors=errors)
-
-
-def write_preference_pairs(choices: Iterable[Choice], path: Path) -> int:
-    """Write the best against the worst of each sample as JSON lines, for preference training.
-
-    Each line has ``sample_id``, ``winner`` and ``loser`` (seeds; the generator makes the clips again from
-    them), ``winner_reward`` and ``loser_reward``. Samples whose clips are all alike or unscored give no pair.
-
-    Returns:
-        The number of pairs.
-    """
-    lines = [
-        canonical_json(
-            {
-                "sample_id": choice.sample_id,
-                "winner": choice.seed,
-                "loser": choice.worst_seed,
-                "winner_reward": choice.reward,
-                "loser_reward": choice.all_rewards[choice.worst_seed],
-            }
-        )
-        for choice in choices
-        if choice.worst_seed is not None
-    ]
-    with write_atomically(path, "record") as file:
-        file.writelines(line.encode() + b"\n" for line in lines)
-    return len(lines)

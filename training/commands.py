@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import click
 
 from anisora.harness.commands.groups import CommandGroup
-from anisora.harness.commands.options import metric_device, option, weight_options
+from anisora.harness.commands.options import logging_choice, logging_options, metric_device, option, weight_options
+from anisora.training.pairs.commands import pairs
 
 __all__ = ["train"]
 
@@ -21,6 +22,9 @@ def train() -> None:
     \b
     anisora train supervised --model anisora-v3:tiny --data demo --steps 2 --out runs/trained
     """
+
+
+train.add_command(pairs)
 
 
 def _common(command: Command) -> Command:
@@ -42,6 +46,7 @@ def _common(command: Command) -> Command:
             type=click.Path(path_type=Path, file_okay=False),
             help="Encoded clips are kept below it.  [default: the cache's folder]",
         ),
+        logging_options,
         option("--quiet", is_flag=True, help="Print nothing but errors."),
         metric_device,
         weight_options,
@@ -102,6 +107,7 @@ def show_template(method: str) -> None:
 
 
 def _run(kind: Any, make: Any, parameters: dict[str, Any], *, own: tuple[str, ...]) -> None:  # noqa: ANN401
+    from anisora.harness.loggers import made_loggers
     from anisora.harness.registry import Spec
     from anisora.training.config import read_config
     from anisora.training.running import run_training
@@ -110,9 +116,11 @@ def _run(kind: Any, make: Any, parameters: dict[str, Any], *, own: tuple[str, ..
     given: dict[str, Any] = _fields(parameters["fields"])
     given |= {name: parameters[name] for name in named if parameters[name] is not None}
     config = read_config(kind, parameters["config"], given)
+    db, mlflow = logging_choice(parameters)
+    loggers = made_loggers("training_loggers", db=db, mlflow=mlflow)
     is_quiet = parameters["quiet"]
     cache = None if parameters["cache"] is None else parameters["cache"] / "training"
-    out = run_training(config, make, cache=cache, fresh=parameters["fresh"], quiet=is_quiet)
+    out = run_training(config, make, cache=cache, fresh=parameters["fresh"], quiet=is_quiet, loggers=loggers)
     if not is_quiet and _is_first_process():
         click.echo(f"Wrote {out}. Use it with: --model {Spec.parse(config.model).name}:weights={out}")
 

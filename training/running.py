@@ -1,11 +1,11 @@
 """A training from its configuration to the exported model: what all ways to train do before and after the loop."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import yaml
 
@@ -13,7 +13,9 @@ from anisora.harness.device import Device, Dtype, compute_device, exact_float32,
 from anisora.harness.errors import ConfigError, MissingExtra
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.progress import announce, progress
+from anisora.harness.protocols import TrainingLogger
 from anisora.harness.runfolder import write_atomically
+from anisora.harness.training_folder import CONFIG, MAY_DIFFER
 from anisora.harness.weights import cache_folder
 from anisora.training.adaptation import adapt, trained_parameters
 from anisora.training.buckets import Bucket
@@ -22,19 +24,16 @@ from anisora.training.encodings import Encodings
 from anisora.training.export import MODEL, export_model
 from anisora.training.families.family import Family
 from anisora.training.families.opening import open_family, trainable_model
+from anisora.training.live_logging import live_logging
 from anisora.training.loop import Method, Rates, Share, share_of, train_loop
 from anisora.training.losses.preference import FLOW_DPO_BETA, GAPO_BETA
+from anisora.training.run_record import record_training
 
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
 
-__all__ = ["CONFIG", "Surroundings", "run_training"]
-
-CONFIG: Final = "config.yaml"
-"""In the run folder: the configuration with everything that it did not say."""
-_MAY_DIFFER: Final = frozenset({"steps", "save_every", "keep", "out"})
-"""Fields that may be others when a training goes on."""
+__all__ = ["Surroundings", "run_training"]
 
 Config = TypeVar("Config", bound=TrainingConfig)
 
@@ -77,6 +76,7 @@ def run_training(
     cache: Path | None = None,
     fresh: bool = False,
     quiet: bool = True,
+    loggers: Sequence[TrainingLogger] = (),
 ) -> Path:
     """Train as asked, from the newest checkpoint of the run folder on; return the folder of the trained model.
 
@@ -86,14 +86,15 @@ def run_training(
         cache: Where encoded clips are kept; the cache's folder by default.
         fresh: Begin again in a folder that has checkpoints.
         quiet: Say nothing.
+        loggers: Are told of it, by the first process.
 
     Raises:
         ConfigError: The configuration does not fit the model, or the run folder is of another one.
         WeightsMissing: Parts of the model are absent.
         DataError: There is nothing to train on.
-        RecordError: A checkpoint is damaged, or the cache cannot be written.
+        RecordError: A checkpoint is damaged, the cache cannot be written, or a logger did not take what is done.
     """
-    trainable_model(asked.model, asked.expert)
+    _, model = trainable_model(asked.model, asked.expert)
     accelerator, device = _accelerator()
     is_shown = accelerator.is_main_process and not quiet
     dtype = _dtype(asked.dtype, device)
@@ -111,6 +112,14 @@ def run_training(
     buckets = tuple(Bucket(*each) for each in config.buckets or ())
     if accelerator.is_main_process:
         _claim(config, fresh=fresh)
+        record_training(
+            config,
+            family,
+            model.weights(),
+            processes=accelerator.num_processes,
+            device=str(accelerator.device),
+            fresh=fresh,
+        )
     accelerator.wait_for_everyone()
     with DecoderPool() as reader:
         assert config.fps is not None
@@ -132,7 +141,8 @@ def run_training(
             )
         )
         family.forget_text()
-        return _train(config, family, method, accelerator, dtype, is_shown=is_shown)
+        with live_logging(config.out, loggers if accelerator.is_main_process else ()) as logged:
+            return _train(config, family, method, accelerator, dtype, is_shown=is_shown, logged=logged)
 
 
 def _train(
@@ -143,6 +153,7 @@ def _train(
     dtype: Dtype,
     *,
     is_shown: bool,
+    logged: Callable[[], None],
 ) -> Path:
     from anisora.training.velocity_network import VelocityNetwork
 
@@ -161,7 +172,12 @@ def _train(
     assert config.gradient_clip is not None
     rates = Rates(config.learning_rate, config.gradient_clip)
     with progress("train", config.steps, shown=is_shown, unit="steps") as advance:
-        average = train_loop(config, method, network, accelerator, rates, told=advance)
+
+        def told() -> None:
+            advance()
+            logged()
+
+        average = train_loop(config, method, network, accelerator, rates, told=told)
     if accelerator.is_main_process:
         card = {
             "base": config.model,
@@ -270,7 +286,7 @@ def _claim(config: TrainingConfig, *, fresh: bool) -> None:
             other = sorted(
                 name
                 for name in said.keys() | before.keys()
-                if name not in _MAY_DIFFER and said.get(name) != before.get(name)
+                if name not in MAY_DIFFER and said.get(name) != before.get(name)
             )
             if other:
                 name = other[0]
