@@ -15,23 +15,22 @@ PERIOD: Final = 16
 LEAST_SIDE: Final = 3 * PERIOD
 """Of frames that have neighbours enough of the frequencies of a grid."""
 _MOST_FRAMES: Final = 8
-_NEIGHBOURS: Final = (-3, -2, 2, 3)  # a Hann window spreads a line over its own bin and the next one on either side
+_NEIGHBOURS: Final = (-2, -1, 1, 2)
+_LARGEST: Final = 4
+"""Levels to which differences are cut: drawn edges have a hundred, and would hide lines of five."""
 _FLOOR: Final = 0.05
 """Of the energy of a frequency, in squared levels: below what rounding to whole levels leaves of a flat picture."""
-
-_Profile = NDArray[np.float64]
 
 
 def grid_peak(frames: Frames) -> float | None:
     """Return how far the energy at the frequencies of a grid lies above that of their neighbours.
 
-    Of the luma of up to eight frames, cut to multiples of 16 pixels, take second differences along each axis, and of
-    these the median over all frames and all lines of that axis: what is left is what stands at the same place in most
-    lines, as a grid does and drawn edges do not. The same with absolute values finds patches that differ from their
-    neighbours by random steps. Of the power spectra of these profiles under a Hann window, the value is
-    ``10 log10((sum at multiples of 1/16 + f) / (sum of the means two and three bins beside each + f))`` with a floor f
-    of a twentieth of a squared level a frequency. Periodic artefacts of decoders as peaks of the spectrum: Frank et al.
-    2020, arXiv 2003.08685; medians of differences by place in a block: Fan and de Queiroz 2003, IEEE TIP 12(2).
+    Of the luma of up to eight frames, cut to multiples of 16 pixels, take second differences along each axis, cut to 4
+    levels either way, and average them over all frames and all lines of that axis: what is left is what stands at the
+    same place in most lines, as a grid does and drawn edges do not. Of the power spectra of these two profiles, the
+    value is ``10 log10((sum at multiples of 1/16 + f) / (sum of the means of the bins up to two beside each + f))`` with
+    a floor f of a twentieth of a squared level a frequency. Periodic artefacts of decoders as peaks of the spectrum:
+    Frank et al. 2020, arXiv 2003.08685; differences by place in a block: Fan and de Queiroz 2003, IEEE TIP 12(2).
 
     Args:
         frames: (T, H, W, 3) uint8.
@@ -45,12 +44,11 @@ def grid_peak(frames: Frames) -> float | None:
     if min(height, width) < LEAST_SIDE:
         return None
     chosen = np.unique(np.linspace(0, len(frames) - 1, _MOST_FRAMES).round().astype(np.int64))
-    cut = (frame[:height, :width] for frame in frames[chosen])
-    lumas = np.stack([cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in cut]).astype(np.int16)
+    cut = (np.ascontiguousarray(frame[:height, :width]) for frame in frames[chosen])
+    lumas = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in cut]).astype(np.int16)
     peaks = beside = floor = 0.0
-    for profile in (*_profiles(lumas), *_profiles(lumas.swapaxes(1, 2))):
-        power = np.abs(np.fft.rfft((profile - profile.mean()) * (window := np.hanning(len(profile) + 1)[:-1]))) ** 2
-        power /= (window**2).sum()
+    for profile in (_profile(lumas), _profile(lumas.swapaxes(1, 2))):
+        power = np.abs(np.fft.rfft(profile - profile.mean())) ** 2 / len(profile)
         for place, others in _places(len(profile)):
             peaks += float(power[place])
             beside += float(power[others].mean())
@@ -58,11 +56,11 @@ def grid_peak(frames: Frames) -> float | None:
     return float(10 * np.log10((peaks + floor) / (beside + floor)))
 
 
-def _profiles(lumas: NDArray[np.int16]) -> tuple[_Profile, _Profile]:
-    """Return the medians, by column, of second differences along rows, signed and absolute; the ends are repeated."""
-    padded = np.pad(lumas, ((0, 0), (0, 0), (1, 1)), mode="edge")
-    second = (padded[..., :-2] - 2 * padded[..., 1:-1] + padded[..., 2:]).reshape(-1, lumas.shape[2])
-    return np.median(second, axis=0), np.median(np.abs(second), axis=0)
+def _profile(lumas: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Return (columns,) means of second differences along rows, each cut; the ends are those of their neighbours."""
+    second = lumas[..., :-2] - 2 * lumas[..., 1:-1] + lumas[..., 2:]
+    means = np.clip(second, -_LARGEST, _LARGEST).reshape(-1, second.shape[2]).mean(axis=0)
+    return np.pad(means, 1, mode="edge")
 
 
 def _places(size: int) -> Iterator[tuple[int, list[int]]]:

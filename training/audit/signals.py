@@ -64,7 +64,7 @@ _SIGNALS: Final = (
         title="Motion",
         bad="down",
         change="relative",
-        least=0.25,  # rewards of smoothness and consistency are highest for stills; a quarter less is seen at once
+        least=0.2,  # rewards of smoothness and consistency are highest for stills; a fifth less is seen at once
         meaning="clips move less than the base's",
         metric="flow_magnitude",
         unit="diagonals/s",
@@ -103,7 +103,7 @@ _SIGNALS: Final = (
         title="Grid",
         bad="up",
         change="difference",
-        least=3.0,  # twice the energy of what lies beside
+        least=2.0,  # over half as much energy again as lies beside; lines of four levels have it
         meaning="a pattern repeats every 16 or 8 pixels",
         unit="dB",
     ),
@@ -112,7 +112,7 @@ _SIGNALS: Final = (
         title="Distance from the first frame",
         bad="down",
         change="relative",
-        least=0.25,  # as motion
+        least=0.2,  # as motion
         meaning="later frames copy the first one",
         unit="levels",
     ),
