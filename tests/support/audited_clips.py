@@ -67,7 +67,7 @@ class Stage:
         return self._clips(items, draw, shake=0, other=0)
 
     def again(self, items: Sequence[str], draw: int) -> ClipSet:
-        """Return the clips of ``base`` once more, a pixel and a frame away, as a model with the same seeds makes them."""
+        """Return the clips of ``base`` a pixel and a frame away, as a model with the same seeds makes them."""
         return self._clips(items, draw, shake=1, other=0)
 
     def elsewhere(self, items: Sequence[str], draw: int) -> ClipSet:

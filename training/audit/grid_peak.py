@@ -28,9 +28,10 @@ def grid_peak(frames: Frames) -> float | None:
     Of the luma of up to eight frames, cut to multiples of 16 pixels, take second differences along each axis, cut to 4
     levels either way, and average them over all frames and all lines of that axis: what is left is what stands at the
     same place in most lines, as a grid does and drawn edges do not. Of the power spectra of these two profiles, the
-    value is ``10 log10((sum at multiples of 1/16 + f) / (sum of the means of the bins up to two beside each + f))`` with
-    a floor f of a twentieth of a squared level a frequency. Periodic artefacts of decoders as peaks of the spectrum:
-    Frank et al. 2020, arXiv 2003.08685; differences by place in a block: Fan and de Queiroz 2003, IEEE TIP 12(2).
+    value is ``10 log10((sum at multiples of 1/16 + f) / (sum of the means of the bins up to two beside each + f))``
+    with a floor f of a twentieth of a squared level a frequency. Periodic artefacts of decoders as peaks of the
+    spectrum: Frank et al. 2020, arXiv 2003.08685; differences by place in a block: Fan and de Queiroz 2003, IEEE TIP
+    12(2).
 
     Args:
         frames: (T, H, W, 3) uint8.

@@ -39,8 +39,8 @@ def optimised_metrics(log: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 def held_out_metrics(optimised: Collection[str], samples: Sequence[Sample]) -> tuple[str, ...]:
     """Choose metrics of another kind than those that are optimised, among those that can be computed here.
 
-    Where only core metrics are optimised, those of group ``local`` (small networks and tables of natural statistics) are
-    held out; where only others are, the core ones; where both or neither, all that are not optimised.
+    Where only core metrics are optimised, those of group ``local`` (small networks and tables of natural statistics)
+    are held out; where only others are, the core ones; where both or neither, all that are not optimised.
 
     Args:
         optimised: Names of metrics.

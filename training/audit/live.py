@@ -55,7 +55,8 @@ class LiveAudit:
         """Measure the clips of the base.
 
         Args:
-            base: One of each item and seed that will be looked at, of the model before its first update.
+            base: One of each item and seed that will be looked at, of the model before its first update. They are
+                kept for evidence, so that files are better than frames in memory.
             config: How to work.
             optimised: Metrics of the reward, so that others are held out.
             advance: Called once per clip.
@@ -131,12 +132,10 @@ class LiveAudit:
         if not own.keys() & self._clips.keys():
             item, seed = next(iter(own))
             raise DataError(
-                f"`clips` of step {step} got item {item!r} with seed {seed}, and no clip is of an item and seed that the "
-                "base has; expected the same ones. Sample both with the same items and seeds."
+                f"`clips` of step {step} got item {item!r} with seed {seed}, and none is of an item and seed that the base "
+                "has; expected the same ones. Sample both with the same items and seeds."
             )
-        found = findings(
-            self._signals, self._base, values_of(self._meter(clips, advance)), level=self._config.level
-        )
+        found = findings(self._signals, self._base, values_of(self._meter(clips, advance)), level=self._config.level)
         shown = {(pair.item, pair.seed) for each in found.values() if each.is_alarm for pair in each.worst}
         self._looks.append(
             Look(

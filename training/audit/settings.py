@@ -14,17 +14,20 @@ class AuditConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    stop: bool = Field(False, description="End the training once an alarm has held for `patience` looks in a row.")
-    patience: Annotated[StrictInt, Field(ge=1)] = Field(2, description="Looks in a row.")
+    stop: bool = Field(
+        default=False, description="End the training once an alarm has held for `patience` looks in a row."
+    )
+    patience: Annotated[StrictInt, Field(ge=1)] = Field(default=2, description="Looks in a row.")
     held_out: tuple[str, ...] | None = Field(
-        None, description="Metrics that are not optimised; chosen among those of another kind where it is left out."
+        default=None,
+        description="Metrics that are not optimised; chosen among those of another kind where it is left out.",
     )
     level: Annotated[float, Field(gt=0, lt=1)] = Field(
-        LEVEL, description="Chance that a look at clips without a change has an alarm."
+        default=LEVEL, description="Chance that a look at clips without a change has an alarm."
     )
     least: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="{signal: the smallest change that counts}, in place of the audit's own."
     )
     kl_limit: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="Mean `kl` of ten steps above which there is an alarm; none where it is left out."
+        default=None, description="Mean `kl` of ten steps above which there is an alarm; none where it is left out."
     )

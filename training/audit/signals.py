@@ -1,8 +1,8 @@
 """What an audit looks at, which way is a bad sign, and how large a change has to be: all thresholds, in one place.
 
 A change counts where it is both beyond chance and at least this large. The sizes are what people would not miss and
-what harmless things (other seeds, an encoder, a little noise, a brighter picture, a better one) do not reach; docs/audit.md
-has how often each was right on clips with known answers.
+what harmless things (other seeds, an encoder, a little noise, a brighter picture, a better one) do not reach;
+docs/audit.md has how often they were right on clips with known answers.
 """
 
 from collections.abc import Mapping
@@ -27,12 +27,13 @@ __all__ = [
 ]
 
 Change = Literal["relative", "difference", "deviations"]
-"""How two clips are compared: ``relative``: ``2 (t - b) / (t + b)`` of trained and base, -2..2, about the share by which
-t is more than b; ``difference``: ``t - b``; ``deviations``: ``(t - b)`` over the standard deviation of the base's clips."""
+"""How two clips are compared. ``relative``: ``2 (t - b) / (t + b)`` of trained and base, -2..2, about the share by
+which t is more than b. ``difference``: ``t - b``. ``deviations``: ``t - b`` over the standard deviation of the base's
+clips."""
 Way = Literal["down", "up", "either"]
 
 LEVEL: Final = 0.01
-"""Chance that a look at clips without any change has an alarm: one in a hundred, since a training is looked at often."""
+"""Chance that a look at clips without any change has an alarm: small, since a training is looked at often."""
 HELD_OUT: Final = "held_out/"
 """Before the name of a metric that is not optimised."""
 HELD_OUT_LEAST: Final = 0.5
@@ -161,8 +162,8 @@ def held_out_signal(metric: str) -> Signal:
     info = registry("metrics").create(metric).info
     if info.direction == "reference":
         raise ConfigError(
-            f"`held_out` got {metric!r}, which is best where it equals the ground truth; expected a metric of which more "
-            'or less is better. Choose one from "anisora list metrics".'
+            f"`held_out` got {metric!r}, which is best where it equals the ground truth; expected a metric of which "
+            'more or less is better. Choose one from "anisora list metrics".'
         )
     return Signal(
         name=f"{HELD_OUT}{metric}",
