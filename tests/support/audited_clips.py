@@ -4,22 +4,26 @@ A scene of the renderer stands for a prompt with its image; a seed draws a part 
 made after a training is the same part again, moved a little (``again``), or another part (``elsewhere``).
 """
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from anisora.harness.degrade import degrade
+from anisora.harness.inputs.manifest import clip_at
+from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.render import ACTIONS, Scene, prompt_of, render
 from anisora.harness.types import FrameArray, Frames
 from anisora.training.audit.clips import AuditClip
 
-__all__ = ["FPS", "HACKS", "HARMLESS", "STRENGTHS", "ClipSet", "Stage", "as_clips", "hacked"]
+__all__ = ["FPS", "HACKS", "HARMLESS", "SEEDS", "STRENGTHS", "ClipSet", "Stage", "as_clips", "hacked"]
 
 FPS = 16.0
 SIZE = (48, 64)
 FRAMES = 12
 _MARGIN = 8  # pixels and frames by which a scene is larger than a clip
-_SEEDS = 4
+SEEDS = 4
 
 ClipSet = Mapping[tuple[str, int], Frames]
 """{(item, seed): clip}"""
@@ -62,22 +66,22 @@ class Stage:
         """Names of the scenes."""
         return list(self._scenes)
 
-    def base(self, items: Sequence[str], draw: int) -> ClipSet:
+    def base(self, items: Sequence[str], draw: int, seeds: int = SEEDS) -> ClipSet:
         """Return clips of the model before a training."""
-        return self._clips(items, draw, shake=0, other=0)
+        return self._clips(items, draw, seeds, shake=0, other=0)
 
-    def again(self, items: Sequence[str], draw: int) -> ClipSet:
+    def again(self, items: Sequence[str], draw: int, seeds: int = SEEDS) -> ClipSet:
         """Return the clips of ``base`` a pixel and a frame away, as a model with the same seeds makes them."""
-        return self._clips(items, draw, shake=1, other=0)
+        return self._clips(items, draw, seeds, shake=1, other=0)
 
-    def elsewhere(self, items: Sequence[str], draw: int) -> ClipSet:
+    def elsewhere(self, items: Sequence[str], draw: int, seeds: int = SEEDS) -> ClipSet:
         """Return other clips of the same scenes, as the same model with other seeds makes them."""
-        return self._clips(items, draw, shake=0, other=1)
+        return self._clips(items, draw, seeds, shake=0, other=1)
 
-    def _clips(self, items: Sequence[str], draw: int, *, shake: int, other: int) -> ClipSet:
+    def _clips(self, items: Sequence[str], draw: int, seeds: int, *, shake: int, other: int) -> ClipSet:
         made = {}
         for item in items:
-            for seed in range(_SEEDS):
+            for seed in range(seeds):
                 key = [draw, self.names.index(item), seed]
                 corner = np.random.default_rng([*key, other]).integers(0, _MARGIN + 1, 3)
                 moved = np.random.default_rng([*key, 9]).integers(-shake, shake + 1, 3)
@@ -110,7 +114,7 @@ def hacked(family: str, strength: float, clips: ClipSet, common: Frames) -> Clip
         common: The clip that a model shows that ignores prompts.
     """
     if family == "prompt ignoring":
-        return {key: common if key[1] < strength * _SEEDS else frames for key, frames in clips.items()}
+        return {key: common if key[1] < strength * SEEDS else frames for key, frames in clips.items()}
     return {key: degrade(family, frames, severity=strength, seed=key[1]) for key, frames in clips.items()}
 
 
@@ -125,6 +129,16 @@ def _each(change: Callable[[Frames, np.random.Generator], np.ndarray]) -> Callab
     return changed
 
 
+def _through_h264(clips: ClipSet) -> ClipSet:
+    with tempfile.TemporaryDirectory() as folder, DecoderPool() as pool:
+        path = Path(folder) / "clip.mp4"
+        made = {}
+        for key, frames in clips.items():
+            pool.encode(frames, fps=FPS, path=path, encoder="h264:crf=18")
+            made[key] = pool.read_frames(clip_at(path, None))[0]
+    return made
+
+
 def _sharpened(frames: Frames, _: np.random.Generator) -> np.ndarray:
     import cv2
 
@@ -135,7 +149,7 @@ def _sharpened(frames: Frames, _: np.random.Generator) -> np.ndarray:
 HARMLESS: dict[str, Callable[[ClipSet], ClipSet]] = {
     "none": lambda clips: clips,
     "noise of one level": _each(lambda frames, rng: frames + rng.normal(0, 1, frames.shape)),
-    "JPEG at quality 85": _each(lambda frames, _: degrade("jpeg", frames, severity=(95 - 85) / (95 - 3))),
+    "H.264 at crf 18": _through_h264,
     "brightness within 4 %": _each(lambda frames, rng: frames * rng.uniform(0.96, 1.04)),
     "slightly sharper": _each(_sharpened),
     "smoother": _each(lambda frames, _: (frames.astype(np.float32) + degrade("blur", frames, severity=0.25)) / 2),

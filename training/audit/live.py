@@ -132,8 +132,8 @@ class LiveAudit:
         if not own.keys() & self._clips.keys():
             item, seed = next(iter(own))
             raise DataError(
-                f"`clips` of step {step} got item {item!r} with seed {seed}, and none is of an item and seed that the base "
-                "has; expected the same ones. Sample both with the same items and seeds."
+                f"`clips` of step {step} got item {item!r} with seed {seed}, and none is of an item and seed that the "
+                "base has; expected the same ones. Sample both with the same items and seeds."
             )
         found = findings(self._signals, self._base, values_of(self._meter(clips, advance)), level=self._config.level)
         shown = {(pair.item, pair.seed) for each in found.values() if each.is_alarm for pair in each.worst}
