@@ -1,6 +1,6 @@
-"""The proof of the audit: twenty hacks, each on two draws of clips, and sixty replays without one, as the page has them.
+"""The proof of the audit: twenty hacks, each on two draws of clips, and sixty replays without one.
 
-    python tests/support/audit_proof.py     prints the two tables of docs/audit.md
+python tests/support/audit_proof.py     prints the two tables of docs/audit.md
 """
 
 from collections import Counter

@@ -22,7 +22,7 @@ def audit_text(audit: Audit) -> str:
         limit = "-" if look.kl_limit is None else f"{look.kl_limit:g}"
         rows.append((KL, "-", f"{look.kl:.4g}", "-", "-", limit, "ALARM" if KL in look.raised else ""))
     widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADER))]
-    lines = [f"Step {look.step}: {clips} pairs of clips.", ""]
+    lines = [f"Step {look.step}: {clips} pairs of clips." if look.step else f"{clips} pairs of clips.", ""]
     lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines += ["", *(map(alarm_line, audit.alarms) if audit.alarms else ["No alarm."]), "", *_notes(audit)]
     return "\n".join(lines) + "\n"
@@ -42,11 +42,11 @@ def _row(signal: Signal, finding: Finding) -> tuple[str, ...]:
 
 
 def state_of(signal: Signal, finding: Finding) -> str:
-    """Return ``ALARM``; or why there is none, where the change is large and in the bad direction; else nothing."""
+    """Return ``ALARM``, or why there is none where it could not be told or the change is large and bad."""
     if finding.is_alarm:
         return "ALARM"
-    if finding.change is None:
-        return ""
+    if finding.change is None or finding.p_value is None:
+        return finding.note
     is_bad = signal.bad == "either" or (finding.change > 0) == (signal.bad == "up")
     return "large, not beyond chance" if is_bad and abs(finding.change) >= signal.least else ""
 
@@ -61,11 +61,12 @@ def change_text(signal: Signal, finding: Finding) -> str:
 
 def alarm_line(alarm: Alarm) -> str:
     """Return an alarm as one line, with the pairs of clips to look at."""
-    state = "" if alarm.stands else f", until step {alarm.step}"
+    until = "" if alarm.stands else f", until step {alarm.step}"
+    since = f" since step {alarm.began}{until}" if alarm.step else ""  # two runs of clips have no steps
     shown = ", ".join(f"{pair.item}-{pair.seed}" for pair in alarm.worst)
     look_at = f" Look at: {shown}." if shown else ""
     size = f"{alarm.change:+.3g}, {alarm.times:.1f} times what counts"
-    return f"ALARM {alarm.title} {alarm.direction} ({size}) since step {alarm.began}{state}: {alarm.meaning}.{look_at}"
+    return f"ALARM {alarm.title} {alarm.direction} ({size}){since}: {alarm.meaning}.{look_at}"
 
 
 def _number(value: float | None) -> str:

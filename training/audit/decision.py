@@ -98,7 +98,7 @@ def _changes(
             total = abs(after) + abs(before)
             change = 2 * change / total if total else 0.0
         elif signal.change == "deviations":
-            if scale == 0:  # the base's clips do not differ, so that no difference is large or small
+            if scale == 0:  # no difference is large or small then
                 return []
             change /= scale
         pairs.append(PairOfClips(item=item, seed=seed, base=before, trained=after, change=change))
@@ -113,6 +113,12 @@ def _p(estimate: Estimate) -> float | None:
     if estimate.value is None or estimate.standard_error is None or estimate.degrees is None:
         return None
     return two_sided_p(estimate.value, estimate.standard_error, estimate.degrees)
+
+
+def _note(signal: Signal, pairs: list[PairOfClips], estimate: Estimate) -> str:
+    if pairs or signal.change != "deviations":
+        return estimate.note
+    return "no value on these clips, or all of the base's are equal"
 
 
 def _finding(
@@ -138,6 +144,6 @@ def _finding(
         clips=estimate.count,
         floor=floor.low,
         is_alarm=is_bad and is_large and p_value is not None and p_value < level,
-        note=estimate.note,
+        note=_note(signal, pairs, estimate),
         worst=tuple(sorted(pairs, key=lambda pair: -sign * pair.change)[:_SHOWN]),
     )
