@@ -6,6 +6,7 @@ __all__ = ["CATALOG"]
 
 CATALOG: Final[dict[str, dict[str, str]]] = {
     "commands": {
+        "audit": "anisora.training.audit.command:audit",
         "train": "anisora.training.commands:train",
     },
     "parity": {

@@ -200,6 +200,7 @@ def run_line(command: str, folder: Path, cache: Path) -> str:
 
 PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "README.md": None,  # the prepared folder
+    "docs/audit.md": None,
     "docs/datasets/anisora-948.md": prepare_benchmark,
     "docs/datasets/showcase-13.md": prepare_showcase,
     "docs/datasets/vbench-i2v.md": prepare_vbench_i2v,
