@@ -38,6 +38,7 @@ class CombinedReward(WrappedReward):
         weights: Mapping[str, float] | None = None,
         *,
         name: str = "combined",
+        owns: bool = False,
     ) -> None:
         """Make the rewards that are named and settle the weights; nothing is decoded or loaded yet.
 
@@ -45,6 +46,7 @@ class CombinedReward(WrappedReward):
             rewards: {what to call it: a reward, or the specification of one}. Those made here are closed with it.
             weights: {name: weight}, for some or all; 1 where left out.
             name: What to call the combination in tables.
+            owns: Whether rewards that are given are closed with it as well.
 
         Raises:
             ConfigError: There is no reward, a weight is of none of them, not finite or 0, or a name holds a slash.
@@ -61,7 +63,9 @@ class CombinedReward(WrappedReward):
             if isinstance(weight, bool) or not math.isfinite(weight) or weight == 0:
                 raise ConfigError(f"Weight of {each!r} got {weight!r}; expected a number other than 0, such as 0.5.")
         made = {each: reward(found) if isinstance(found, str) else found for each, found in rewards.items()}
-        super().__init__(list(made.values()), owned=[made[each] for each in rewards if isinstance(rewards[each], str)])
+        super().__init__(
+            list(made.values()), owned=[made[each] for each in rewards if owns or isinstance(rewards[each], str)]
+        )
         self._rewards = made
         self._weights = {each: float(given.get(each, 1.0)) for each in made}
         self._name = name

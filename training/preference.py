@@ -18,7 +18,7 @@ from anisora.training.drawn_samples import Levels, generator_of, stacked_inputs,
 from anisora.training.encodings import Encodings
 from anisora.training.families.cogvideox import noisy_first_frame
 from anisora.training.families.family import Encoded, Family, Inputs, Level
-from anisora.training.loop import Losses, Share
+from anisora.training.loop import Losses, Method, Share
 from anisora.training.losses.preference import (
     Pair,
     PreferenceLosses,
@@ -28,6 +28,7 @@ from anisora.training.losses.preference import (
     pair_errors,
     with_shared_noise,
 )
+from anisora.training.posed_items import FramedItem
 
 if TYPE_CHECKING:
     import torch
@@ -84,7 +85,7 @@ def gapo_or_dpo(loss: str, *, beta: float, base: float, scale: float) -> LossOfP
     return lambda policy, reference, scores: gapo_losses(policy, reference, scores, beta=beta, base=base, scale=scale)
 
 
-class Preference:
+class Preference(Method):
     """Satisfies ``loop.Method``."""
 
     def __init__(
@@ -101,6 +102,7 @@ class Preference:
         text_dropout: float,
         condition_dropout: float,
         device: "torch.device",
+        shown: Sequence[FramedItem] = (),
     ) -> None:
         """Take what pairs are made of.
 
@@ -116,7 +118,9 @@ class Preference:
             text_dropout: Chance of no prompt.
             condition_dropout: Chance of no images.
             device: Where the network is.
+            shown: What sample clips are drawn from.
         """
+        self.shown = shown
         self._family, self._pairs, self._encodings, self._share = family, pairs, encodings, share
         self._loss, self._reference, self._seed, self._device = loss, reference, seed, device
         self._guide_noise = guide_noise
@@ -124,7 +128,7 @@ class Preference:
         batch_size = share.processes * share.parts * share.size
         self._batches = BatchesInOrder(BatchPlan([each.bucket for each in pairs], batch_size, seed))
 
-    def parts(self, step: int) -> list[PreferencePart]:
+    def parts(self, step: int, network: Any) -> list[PreferencePart]:  # noqa: ANN401 - data do not depend on it
         """Return this process's parts of a step; steps are asked for in order."""
         batch = self._batches.at(step)
         return [self._part([self._sample(batch, place) for place in own]) for own in self._share.places()]

@@ -1,7 +1,7 @@
 """Preference training from a configuration."""
 
-from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from anisora.harness.errors import ConfigError, DataError
 from anisora.harness.media.decoder import DecoderPool
@@ -12,8 +12,11 @@ from anisora.models.cogvideox.autoencoder import SCALING
 from anisora.training.buckets import Bucket, bucket_of, frames_needed
 from anisora.training.config import PreferenceConfig
 from anisora.training.families.cogvideox import CogVideoXFamily
+from anisora.training.framing import shown
+from anisora.training.posed_items import PosedItem
 from anisora.training.preference import Preference, SizedPair, gapo_or_dpo
 from anisora.training.preference_pairs import PreferencePair, read_pairs
+from anisora.training.reference_network import reference_network
 from anisora.training.running import Surroundings
 
 if TYPE_CHECKING:
@@ -69,22 +72,23 @@ def make_preference(given: Surroundings[PreferenceConfig]) -> Preference:
         given.encodings,
         share,
         loss=gapo_or_dpo(config.loss, beta=config.beta, base=config.gap_base, scale=config.score_scale),
-        reference=None if config.lora is not None else _frozen_copy(given),
+        reference=reference_network(given),
         seed=config.seed,
         guide_noise=config.guide_noise,
         text_dropout=config.text_dropout,
         condition_dropout=config.condition_dropout,
         device=given.device,
+        shown=shown(given, _posed(pairs)),
     )
 
 
-def _frozen_copy(given: Surroundings[PreferenceConfig]) -> Any:  # noqa: ANN401 - a VelocityNetwork
-    """Return the network as it is before training, as a module of its own."""
-    from anisora.training.velocity_network import VelocityNetwork
-
-    copied = given.family.with_network(deepcopy(given.family.network))
-    reference = VelocityNetwork(copied, is_bfloat16=given.is_bfloat16)
-    return reference.to(given.device).requires_grad_(requires_grad=False).eval()
+def _posed(pairs: Sequence[SizedPair]) -> list[PosedItem]:
+    """Return the prompts of pairs with the first frames of their winners; files of latents have none to show."""
+    return [
+        PosedItem(f"pair-{place}", pair.prompt, pair.winner)
+        for place, pair in enumerate(pairs)
+        if isinstance(pair.winner, Clip)
+    ]
 
 
 def _sized(pair: PreferencePair, given: Surroundings[PreferenceConfig]) -> SizedPair | None:

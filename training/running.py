@@ -1,7 +1,7 @@
 """A training from its configuration to the exported model: what all ways to train do before and after the loop."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,15 @@ from anisora.harness.runfolder import write_atomically
 from anisora.harness.weights import cache_folder
 from anisora.training.adaptation import adapt, trained_parameters
 from anisora.training.buckets import Bucket
-from anisora.training.config import PreferenceConfig, TrainingConfig, settings_of
+from anisora.training.config import GrpoConfig, PreferenceConfig, TrainingConfig, settings_of
 from anisora.training.encodings import Encodings
 from anisora.training.export import MODEL, export_model
 from anisora.training.families.family import Family
-from anisora.training.families.opening import open_family, trainable_model
-from anisora.training.loop import Method, Rates, Share, share_of, train_loop
+from anisora.training.families.opening import check_flow_matching, open_family, trainable_model
+from anisora.training.loop import Method, Rates, Share, Watcher, share_of, train_loop
 from anisora.training.losses.preference import FLOW_DPO_BETA, GAPO_BETA
+from anisora.training.posed_items import FIRST_FRAMES
+from anisora.training.sample_clips import SAMPLES, SampleClips, shown_first
 
 if TYPE_CHECKING:
     import torch
@@ -54,6 +56,8 @@ class Surroundings(Generic[Config]):
     is_bfloat16: bool
     """Whether networks compute in bfloat16."""
     wait_for_everyone: Callable[[], None]
+    gather: "Callable[[torch.Tensor], torch.Tensor]"
+    """Joins the rows of all processes, in their order."""
     is_shown: bool
     """Whether this process tells people how far it is."""
 
@@ -93,7 +97,9 @@ def run_training(
         DataError: There is nothing to train on.
         RecordError: A checkpoint is damaged, or the cache cannot be written.
     """
-    trainable_model(asked.model, asked.expert)
+    _, model = trainable_model(asked.model, asked.expert)
+    if isinstance(asked, GrpoConfig):
+        check_flow_matching(asked.model, model)
     accelerator, device = _accelerator()
     is_shown = accelerator.is_main_process and not quiet
     dtype = _dtype(asked.dtype, device)
@@ -128,11 +134,33 @@ def run_training(
                 device=accelerator.device,
                 is_bfloat16=dtype == "bfloat16",
                 wait_for_everyone=accelerator.wait_for_everyone,
+                gather=lambda rows: accelerator.gather(rows.to(accelerator.device)),
                 is_shown=is_shown,
             )
         )
         family.forget_text()
-        return _train(config, family, method, accelerator, dtype, is_shown=is_shown)
+        watchers: list[Watcher] = []
+        if config.samples is not None:
+            clips = SampleClips(
+                family,
+                encodings,
+                shown_first(method.shown, config.samples),
+                config.samples,
+                run=config.out,
+                reader=reader,
+                fps=config.fps,
+                steps=config.steps,
+                guidance=config.guidance if isinstance(config, GrpoConfig) else None,
+                process=(accelerator.process_index, accelerator.num_processes),
+                wait_for_everyone=accelerator.wait_for_everyone,
+                device=accelerator.device,
+                is_bfloat16=dtype == "bfloat16",
+            )
+            watchers.append(clips)
+        try:
+            return _train(config, family, method, accelerator, dtype, watchers, is_shown=is_shown)
+        finally:
+            method.close()
 
 
 def _train(
@@ -141,6 +169,7 @@ def _train(
     method: Method,
     accelerator: "Accelerator",
     dtype: Dtype,
+    watchers: Sequence[Watcher],
     *,
     is_shown: bool,
 ) -> Path:
@@ -161,7 +190,7 @@ def _train(
     assert config.gradient_clip is not None
     rates = Rates(config.learning_rate, config.gradient_clip)
     with progress("train", config.steps, shown=is_shown, unit="steps") as advance:
-        average = train_loop(config, method, network, accelerator, rates, told=advance)
+        average = train_loop(config, method, network, accelerator, rates, told=advance, watchers=watchers)
     if accelerator.is_main_process:
         card = {
             "base": config.model,
@@ -231,7 +260,8 @@ def _resolved(config: Config, family: Family) -> Config:
         "gradient_clip": recipe.gradient_clip,
         "text_dropout": recipe.text_dropout,
         "condition_dropout": recipe.condition_dropout,
-        "skip_frames": 0 if isinstance(config, PreferenceConfig) else recipe.skip_frames,  # made clips begin at once
+        # Made clips begin at once, and so does what is to be made.
+        "skip_frames": 0 if isinstance(config, PreferenceConfig | GrpoConfig) else recipe.skip_frames,
         "guides": recipe.guides,
         "guide_noise": recipe.guide_noise,
         "beta": FLOW_DPO_BETA if isinstance(config, PreferenceConfig) and config.loss == "dpo" else GAPO_BETA,
@@ -263,7 +293,7 @@ def _claim(config: TrainingConfig, *, fresh: bool) -> None:
         raise ConfigError(f"`out` got `{config.out}`, which is a file; expected a folder. Choose another one.")
     if path.is_file():
         if fresh:
-            for name in ("checkpoints", MODEL):
+            for name in ("checkpoints", MODEL, SAMPLES, FIRST_FRAMES):
                 shutil.rmtree(config.out / name, ignore_errors=True)
         else:
             before = yaml.safe_load(path.read_text(encoding="utf-8"))
