@@ -72,7 +72,7 @@ class GroupRewards:
             name: group_spread(columns[name], groups, valid=valid & columns[name].isfinite()) for name in compared
         }
         is_spread = _in_spread_group(torch.stack([each.is_spread for each in spreads.values()]).any(0), groups)
-        chosen = {name: self._filled(columns[name], valid) for name in compared}
+        chosen = {name: self._filled(columns[name], valid, math.copysign(1, compared[name])) for name in compared}
         if self._mixing == "total":
             found = advantages(chosen[TOTAL], groups, self._rule, valid=valid)
         else:
@@ -83,12 +83,15 @@ class GroupRewards:
         values = torch.where(is_spread, clamped(found, self._limit), found.new_zeros(()))
         return StepAdvantages(values=values, is_spread=is_spread, numbers=self._numbers(columns, valid, groups))
 
-    def _filled(self, values: "torch.Tensor", valid: "torch.Tensor") -> "torch.Tensor":
-        """Return rewards with the policy's number, or NaN, for those of clips that have none."""
+    def _filled(self, values: "torch.Tensor", valid: "torch.Tensor", sign: float) -> "torch.Tensor":
+        """Return rewards with the policy's number, or NaN, for those of clips that have none.
+
+        The number is one of a reward: of a dimension of which less is better, its opposite stands for it.
+        """
         import torch
 
         if self._reward.invalid.kind == "constant":
-            return torch.from_numpy(self._reward.invalid.applied(values))
+            return sign * torch.from_numpy(self._reward.invalid.applied(sign * values))
         return torch.where(valid, values, values.new_full((), math.nan))
 
     def _numbers(
