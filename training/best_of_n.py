@@ -17,7 +17,7 @@ from anisora.harness.record import canonical_json
 from anisora.harness.runfolder import write_atomically
 from anisora.harness.types import Sample
 
-__all__ = ["Choice", "best_of_n", "write_preference_pairs"]
+__all__ = ["Choice", "best_of_n", "choice_of", "write_preference_pairs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +103,21 @@ def _choose(sample: Sample, seeds: Sequence[int], judged: Callable[[Sample, int]
         rewards[seed] = None if math.isnan(value) else value
         if math.isnan(value):
             errors[seed] = why
+    return choice_of(sample.id, rewards, errors)
+
+
+def choice_of(sample_id: str, rewards: dict[int, float | None], errors: dict[int, str]) -> Choice:
+    """Return the best of clips that were scored; among equal rewards the smallest seed's.
+
+    Args:
+        sample_id: What they were made for.
+        rewards: {seed: reward}; None where a clip could not be made or scored.
+        errors: {seed: why it has no reward}
+    """
     scored = {seed: value for seed, value in rewards.items() if value is not None}
     best = max(scored, key=lambda seed: (scored[seed], -seed), default=None)
     highest = None if best is None else scored[best]
-    return Choice(sample_id=sample.id, seed=best, reward=highest, all_rewards=rewards, errors=errors)
+    return Choice(sample_id=sample_id, seed=best, reward=highest, all_rewards=rewards, errors=errors)
 
 
 def write_preference_pairs(choices: Iterable[Choice], path: Path) -> int:

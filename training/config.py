@@ -13,6 +13,7 @@ from anisora.harness.inputs.paths import missing_path, path_exists, shortened, u
 __all__ = [
     "GrpoConfig",
     "LoraConfig",
+    "OnlineConfig",
     "PreferenceConfig",
     "SamplesConfig",
     "SupervisedConfig",
@@ -106,12 +107,28 @@ class SupervisedConfig(TrainingConfig):
     )
 
 
+class OnlineConfig(_Strict):
+    """Pairs that the network in training draws: of each group, the best clip and the worst."""
+
+    data: str = Field(description="Prompts with a first image: a manifest, a suite, or a JSON list of videos.")
+    reward: str | dict[str, str] = Field(description="What tells better from worse; several are {name: reward}.")
+    weights: dict[str, float] | None = Field(None, description="{name: weight} of several rewards; 1 by default.")
+    constants: Path | None = Field(None, description="A file of anisora reward constants, to normalise by.")
+    invalid: Literal["skip", "stop"] = Field("skip", description="Whether clips without a reward are left out.")
+    group_size: Annotated[StrictInt, Field(ge=2)] = Field(4, description="Clips of one prompt.")
+    every: Count = Field(1, description="Steps that train on the pairs of one drawing.")
+    steps: Count | None = Field(None, description="Of sampling; the model's own number by default.")
+    low: float = Field(0.0, description="The reward that is a score of 0, for gapo.")
+    high: float = Field(1.0, description="The reward that is the highest score, for gapo.")
+
+
 class PreferenceConfig(TrainingConfig):
     """Training on pairs of a better clip and a worse one."""
 
-    pairs: Path = Field(
-        description="JSON lines of seeds or of files, or a JSON list with `vae_path`, `w_score` and `l_score`."
+    pairs: Path | None = Field(
+        None, description="JSON lines of seeds or of files, or a JSON list with `vae_path`, `w_score` and `l_score`."
     )
+    online: OnlineConfig | None = Field(None, description="In place of `pairs`: draw them from the network.")
     run: Path | None = Field(None, description="The run folder that has the clips of seeds.")
     loss: Literal["gapo", "dpo"] = Field("gapo", description="With the gap of the scores as a factor, or without.")
     beta: Positive | None = Field(None, description="How near the reference stays; 5000 for gapo and 100 for dpo.")
@@ -217,7 +234,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 def _from_folder(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return what a file says, its relative paths as they are from here."""
-    found = {name: str(folder / value) for name, value in said.items() if name in _PATHS and isinstance(value, str)}
+    found: dict[str, Any] = {
+        name: str(folder / value) for name, value in said.items() if name in _PATHS and isinstance(value, str)
+    }
+    if isinstance(online := said.get("online"), dict):
+        found["online"] = _from_folder(online, folder)
     data = said.get("data")
     if isinstance(data, str) and (folder / data).is_file():  # else it is the name of a suite
         found["data"] = str(folder / data)
@@ -268,8 +289,9 @@ def template(kind: type[TrainingConfig]) -> str:
         elif (part := _part(kind, name)) is not None:
             lines += [f"# {name}:"]
             for key, each in part.model_fields.items():
-                value = each.default if field.default is None else getattr(field.default, key)
-                lines += [f"#   {key}: {_plain(value)}  # {each.description}"]
+                default = each.default if field.default is None else getattr(field.default, key)
+                value = _EXAMPLES[key] if each.is_required() else _plain(default)
+                lines += [f"#   {key}: {value}  # {each.description}"]
             lines += [""]
         else:
             lines += [f"# {name}: {_plain(field.default)}", ""]

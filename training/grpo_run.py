@@ -3,8 +3,6 @@
 from anisora.harness.errors import ConfigError
 from anisora.harness.progress import announce
 from anisora.harness.protocols import RewardModel
-from anisora.reward.combined_reward import CombinedReward
-from anisora.reward.metric_reward import reward
 from anisora.reward.trainer_reward import TrainerReward
 from anisora.training.config import GrpoConfig
 from anisora.training.families.family import Sampling
@@ -15,33 +13,14 @@ from anisora.training.grpo.group_rewards import GroupRewards
 from anisora.training.grpo.method import Grpo, GrpoRules
 from anisora.training.posed_items import read_posed_items
 from anisora.training.reference_network import frozen_network, reference_network
+from anisora.training.reward_choice import reward_of
 from anisora.training.rollouts import Sampler, SdeRule
 from anisora.training.running import Surroundings
 
-__all__ = ["make_grpo", "reward_of"]
+__all__ = ["make_grpo"]
 
 _KL_WEIGHTS: dict[Sampler, float] = {"flow_grpo": 0.04, "dance_grpo": 0.0}
 """Of the releases; Flow-GRPO takes 0.01 with PickScore."""
-
-
-def reward_of(config: GrpoConfig) -> RewardModel:
-    """Make the reward of a configuration; it is closed by who uses it.
-
-    Raises:
-        UnknownNameError: There is no such reward or metric.
-        ConfigError: Weights or constants do not fit it.
-        DataError: The file of constants is none.
-    """
-    options = {} if config.constants is None else {"constants": config.constants}
-    if isinstance(config.reward, str):
-        if config.weights is not None:
-            raise ConfigError(
-                f"`weights` got {config.weights} for one reward, {config.reward!r}; expected them beside several, "
-                "{name: reward}. Write the weights of metrics into it: metric_reward:sharpness=1,warping_error=-1."
-            )
-        return reward(config.reward, **options)
-    made = {name: reward(spec, **options) for name, spec in config.reward.items()}
-    return CombinedReward(made, config.weights, owns=True)
 
 
 def make_grpo(given: Surroundings[GrpoConfig], *, judge: RewardModel | None = None) -> Grpo:

@@ -16,8 +16,9 @@ from anisora.harness.runfolder import commit_media, sha256_of_file
 from anisora.harness.stages.generate import PREVIEW_ENCODER
 from anisora.harness.types import Frames
 from anisora.training.config import SamplesConfig
+from anisora.training.drawn_clips import drawn_latents
 from anisora.training.encodings import Encodings
-from anisora.training.families.family import Family, Inputs, Sampling
+from anisora.training.families.family import Family, Sampling
 from anisora.training.posed_items import FramedItem
 from anisora.training.run_log import cut_log
 
@@ -139,17 +140,15 @@ class SampleClips:
         """Return a clip as the model's own adapter draws it, (T, H, W, 3) uint8."""
         import torch
 
-        family, bucket, device = self._family, item.bucket, self._device
-        generator = torch.Generator().manual_seed(seed)
-        encoded = self._encodings.first_frame(item.image, bucket)
-        condition, image = family.posed(encoded, bucket.frames, generator)
-        inputs = Inputs(
-            condition=condition[None].to(device),
-            text=self._encodings.text(item.prompt)[None].to(device),
-            image=None if image is None else image[None].to(device),
+        bucket = item.bucket
+        latents = drawn_latents(
+            self._family,
+            self._encodings,
+            item,
+            torch.Generator().manual_seed(seed),
+            Sampling(bucket.height, bucket.width, bucket.frames, self._config.steps, self._guidance),
+            device=self._device,
+            is_bfloat16=self._is_bfloat16,
         )
-        sampling = Sampling(bucket.height, bucket.width, bucket.frames, self._config.steps, self._guidance)
-        with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._is_bfloat16):
-            latents = family.sampled(inputs, self._encodings.without()[None].to(device), generator, sampling)
-        frames: Frames = family.decode(latents)[0].permute(0, 2, 3, 1).contiguous().numpy()
+        frames: Frames = self._family.decode(latents)[0].permute(0, 2, 3, 1).contiguous().numpy()
         return frames

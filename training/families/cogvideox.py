@@ -87,6 +87,10 @@ class CogVideoXFamily(Family):
         """Return a sample of the latents of a clip, (T, 16, h, w)."""
         return _sampled(clip, generator)
 
+    def kept(self, latents: "torch.Tensor") -> Encoded:
+        """Return a posterior without spread at latents, (T, 16, h, w), scaled."""
+        return {"mean": latents, "std": latents * 0}
+
     def condition(
         self,
         clean: "torch.Tensor",

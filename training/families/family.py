@@ -135,6 +135,10 @@ class Family(ABC):
         """Return the latents of a clip, without a batch axis; where the posterior is sampled, with these draws."""
 
     @abstractmethod
+    def kept(self, latents: "torch.Tensor") -> Encoded:
+        """Return what would be kept of a clip whose latents are these, without a batch axis: ``clean`` gives them."""
+
+    @abstractmethod
     def condition(
         self,
         clean: "torch.Tensor",

@@ -105,6 +105,10 @@ class WanFamily(Family):
         """Return the latents of a clip, (16, T, h, w): the mode of the posterior, without draws."""
         return clip["latents"]
 
+    def kept(self, latents: "torch.Tensor") -> Encoded:
+        """Return what would be kept of a clip whose latents are these."""
+        return {"latents": latents}
+
     def condition(
         self,
         clean: "torch.Tensor",

@@ -6,7 +6,6 @@ Reference: flow_grpo's scripts/train_sd3.py; DanceGRPO's fastvideo/train_grpo_sk
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -28,6 +27,7 @@ from anisora.training.guided_velocity import guided_velocity
 from anisora.training.loop import Losses, Method, Share
 from anisora.training.posed_items import FramedItem
 from anisora.training.rollouts import Rollout, SdeRule, rolled_out, trained_places
+from anisora.training.scored_groups import scored_while_drawn
 
 if TYPE_CHECKING:
     import torch
@@ -158,16 +158,15 @@ class Grpo(Method):
 
     def _drawn(self, number: int, network: Any) -> _Round:  # noqa: ANN401 - a VelocityNetwork
         batch = self._batches.at(number)
-        clips: list[GrpoClip] = []
-        scored: list[Future[RewardBatch]] = []
-        with ThreadPoolExecutor(1, thread_name_prefix="reward") as thread:
-            for _, own in groupby(self._places, lambda place: self._groups[place]):
-                drawn = self._group(batch, list(own), network)
-                clips += drawn
-                # While the next group is drawn, this one is scored.
-                scored.append(thread.submit(self._score, batch, drawn, self._frames(drawn)))
-            batches = [each.result() for each in scored]
-        return _Round(number, clips, self._rewards.compared(batches, self._groups))
+        groups = [list(own) for _, own in groupby(self._places, lambda place: self._groups[place])]
+
+        def draw(places: Sequence[int]) -> "tuple[list[GrpoClip], torch.Tensor]":
+            clips = self._group(batch, places, network)
+            return clips, self._frames(clips)
+
+        drawn, scored = scored_while_drawn(groups, draw, lambda places, frames: self._score(batch, places, frames))
+        clips = [clip for group in drawn for clip in group]
+        return _Round(number, clips, self._rewards.compared(scored, self._groups))
 
     def _item(self, batch: StepBatch, place: int) -> FramedItem:
         return self._items[batch.items[self._groups[place]]]
@@ -178,8 +177,8 @@ class Grpo(Method):
         latents = (each.rollout.states[-1].to(self._device) for each in clips)
         return torch.cat([self._family.decode(each[None]) for each in latents])
 
-    def _score(self, batch: StepBatch, clips: Sequence[GrpoClip], videos: "torch.Tensor") -> RewardBatch:
-        items = [self._item(batch, clip.place) for clip in clips]
+    def _score(self, batch: StepBatch, places: Sequence[int], videos: "torch.Tensor") -> RewardBatch:
+        items = [self._item(batch, place) for place in places]
         return self._reward(videos, [each.prompt for each in items], [each.condition for each in items], fps=self._fps)
 
     def _group(self, batch: StepBatch, places: Sequence[int], network: Any) -> list[GrpoClip]:  # noqa: ANN401

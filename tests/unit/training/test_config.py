@@ -65,8 +65,8 @@ def test_a_field_that_cannot_be_is_named(tmp_path: Path, said: dict[str, Any], m
 def test_a_field_that_is_missing_is_named_with_what_it_means() -> None:
     with pytest.raises(ConfigError, match=r"`data` is missing; A manifest, a JSON list .* Add it\."):
         read_config(SupervisedConfig, None, {"model": "anisora-v3", "out": "run", "steps": 1})
-    with pytest.raises(ConfigError, match=r"`pairs` is missing"):
-        read_config(PreferenceConfig, None, {"model": "anisora-v3", "out": "run", "steps": 1})
+    with pytest.raises(ConfigError, match=r"`online.reward` is missing"):
+        read_config(PreferenceConfig, None, {"model": "anisora-v3", "out": "run", "steps": 1, "online.data": "demo"})
 
 
 def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
