@@ -13,7 +13,7 @@ from anisora.harness.errors import AnisoraError, ConfigError
 from anisora.harness.protocols import GenerationSettings, Generator, RewardModel, VideoReader
 from anisora.harness.types import Sample
 
-__all__ = ["Choice", "best_of_n"]
+__all__ = ["Choice", "best_of_n", "choice_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,13 @@ class Choice:
         if self.seed is not None:
             return None
         return f"Sample {self.sample_id!r} has no clip with a reward: {next(iter(self.errors.values()))}"
+
+    @property
+    def worst_seed(self) -> int | None:
+        """The seed of the lowest reward, or None unless it is below the best."""
+        scored = {seed: value for seed, value in self.all_rewards.items() if value is not None}
+        worst = min(scored, key=lambda seed: (scored[seed], -seed), default=None)
+        return worst if worst is not None and self.reward is not None and scored[worst] < self.reward else None
 
 
 def best_of_n(
@@ -92,7 +99,18 @@ def _choose(sample: Sample, seeds: Sequence[int], judged: Callable[[Sample, int]
         rewards[seed] = None if math.isnan(value) else value
         if math.isnan(value):
             errors[seed] = why
+    return choice_of(sample.id, rewards, errors)
+
+
+def choice_of(sample_id: str, rewards: dict[int, float | None], errors: dict[int, str]) -> Choice:
+    """Return the best of clips that were scored; among equal rewards the smallest seed's.
+
+    Args:
+        sample_id: What they were made for.
+        rewards: {seed: reward}; None where a clip could not be made or scored.
+        errors: {seed: why it has no reward}
+    """
     scored = {seed: value for seed, value in rewards.items() if value is not None}
     best = max(scored, key=lambda seed: (scored[seed], -seed), default=None)
     highest = None if best is None else scored[best]
-    return Choice(sample_id=sample.id, seed=best, reward=highest, all_rewards=rewards, errors=errors)
+    return Choice(sample_id=sample_id, seed=best, reward=highest, all_rewards=rewards, errors=errors)

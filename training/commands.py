@@ -17,7 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @click.group(cls=CommandGroup)
 def train() -> None:
-    r"""Train a generator on clips or on preferences.
+    r"""Train a generator on clips, on preferences, or by rewards.
 
     \b
     anisora train supervised --model anisora-v3:tiny --data demo --steps 2 --out runs/trained
@@ -93,17 +93,41 @@ def preference(**parameters: Any) -> None:  # noqa: ANN401
     _run(PreferenceConfig, make_preference, parameters, own=("pairs", "run"))
 
 
+@train.command("grpo")
+@option("--data", metavar="FILE|SUITE", help="In place of the file's: a manifest, a JSON list, or a suite.")
+@option("--reward", metavar="SPEC", help="In place of the file's, such as metric_reward:sharpness=1.")
+@_common
+def grpo(**parameters: Any) -> None:  # noqa: ANN401
+    r"""Train by rewards of clips that the network draws (GRPO, with the steps of Flow-GRPO or DanceGRPO).
+
+    Groups of clips of one prompt are drawn with noise and scored; steps that led to better ones than the others of the
+    group are made likelier. For networks of flow matching: models on Wan.
+
+    \b
+    anisora train grpo --model wan-2.1:tiny --data demo --reward metric_reward:sharpness=1 --steps 2 --out runs/grpo
+    """
+    from anisora.training.config import GrpoConfig
+    from anisora.training.grpo_run import make_grpo
+
+    _run(GrpoConfig, make_grpo, parameters, own=("data", "reward"))
+
+
 @train.command("template")
-@click.argument("method", type=click.Choice(["supervised", "preference"]))
+@click.argument("method", type=click.Choice(["supervised", "preference", "grpo"]))
 def show_template(method: str) -> None:
     r"""Print a configuration with all fields, what they mean and their defaults.
 
     \b
     anisora train template supervised
     """
-    from anisora.training.config import PreferenceConfig, SupervisedConfig, template
+    from anisora.training.config import GrpoConfig, PreferenceConfig, SupervisedConfig, TrainingConfig, template
 
-    click.echo(template(SupervisedConfig if method == "supervised" else PreferenceConfig), nl=False)
+    kinds: dict[str, type[TrainingConfig]] = {
+        "supervised": SupervisedConfig,
+        "preference": PreferenceConfig,
+        "grpo": GrpoConfig,
+    }
+    click.echo(template(kinds[method]), nl=False)
 
 
 def _run(kind: Any, make: Any, parameters: dict[str, Any], *, own: tuple[str, ...]) -> None:  # noqa: ANN401

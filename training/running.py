@@ -19,15 +19,17 @@ from anisora.harness.training_folder import CONFIG, MAY_DIFFER
 from anisora.harness.weights import cache_folder
 from anisora.training.adaptation import adapt, trained_parameters
 from anisora.training.buckets import Bucket
-from anisora.training.config import PreferenceConfig, TrainingConfig, settings_of
+from anisora.training.config import GrpoConfig, PreferenceConfig, TrainingConfig, settings_of
 from anisora.training.encodings import Encodings
 from anisora.training.export import MODEL, export_model
 from anisora.training.families.family import Family
-from anisora.training.families.opening import open_family, trainable_model
+from anisora.training.families.opening import check_flow_matching, open_family, trainable_model
 from anisora.training.live_logging import live_logging
-from anisora.training.loop import Method, Rates, Share, share_of, train_loop
+from anisora.training.loop import Method, Rates, Share, Watcher, share_of, train_loop
 from anisora.training.losses.preference import FLOW_DPO_BETA, GAPO_BETA
+from anisora.training.posed_items import FIRST_FRAMES
 from anisora.training.run_record import record_training
+from anisora.training.sample_clips import SAMPLES, SampleClips, shown_first
 
 if TYPE_CHECKING:
     import torch
@@ -53,6 +55,8 @@ class Surroundings(Generic[Config]):
     is_bfloat16: bool
     """Whether networks compute in bfloat16."""
     wait_for_everyone: Callable[[], None]
+    gather: "Callable[[torch.Tensor], torch.Tensor]"
+    """Joins the rows of all processes, in their order."""
     is_shown: bool
     """Whether this process tells people how far it is."""
 
@@ -95,6 +99,8 @@ def run_training(
         RecordError: A checkpoint is damaged, the cache cannot be written, or a logger did not take what is done.
     """
     _, model = trainable_model(asked.model, asked.expert)
+    if isinstance(asked, GrpoConfig):
+        check_flow_matching(asked.model, model)
     accelerator, device = _accelerator()
     is_shown = accelerator.is_main_process and not quiet
     dtype = _dtype(asked.dtype, device)
@@ -137,12 +143,34 @@ def run_training(
                 device=accelerator.device,
                 is_bfloat16=dtype == "bfloat16",
                 wait_for_everyone=accelerator.wait_for_everyone,
+                gather=lambda rows: accelerator.gather(rows.to(accelerator.device)),
                 is_shown=is_shown,
             )
         )
         family.forget_text()
-        with live_logging(config.out, loggers if accelerator.is_main_process else ()) as logged:
-            return _train(config, family, method, accelerator, dtype, is_shown=is_shown, logged=logged)
+        watchers: list[Watcher] = []
+        if config.samples is not None:
+            clips = SampleClips(
+                family,
+                encodings,
+                shown_first(method.shown, config.samples),
+                config.samples,
+                run=config.out,
+                reader=reader,
+                fps=config.fps,
+                steps=config.steps,
+                guidance=config.guidance if isinstance(config, GrpoConfig) else None,
+                process=(accelerator.process_index, accelerator.num_processes),
+                wait_for_everyone=accelerator.wait_for_everyone,
+                device=accelerator.device,
+                is_bfloat16=dtype == "bfloat16",
+            )
+            watchers.append(clips)
+        try:
+            with live_logging(config.out, loggers if accelerator.is_main_process else ()) as logged:
+                return _train(config, family, method, accelerator, dtype, watchers, is_shown=is_shown, logged=logged)
+        finally:
+            method.close()
 
 
 def _train(
@@ -151,6 +179,7 @@ def _train(
     method: Method,
     accelerator: "Accelerator",
     dtype: Dtype,
+    watchers: Sequence[Watcher],
     *,
     is_shown: bool,
     logged: Callable[[], None],
@@ -177,7 +206,7 @@ def _train(
             advance()
             logged()
 
-        average = train_loop(config, method, network, accelerator, rates, told=told)
+        average = train_loop(config, method, network, accelerator, rates, told=told, watchers=watchers)
     if accelerator.is_main_process:
         card = {
             "base": config.model,
@@ -247,7 +276,8 @@ def _resolved(config: Config, family: Family) -> Config:
         "gradient_clip": recipe.gradient_clip,
         "text_dropout": recipe.text_dropout,
         "condition_dropout": recipe.condition_dropout,
-        "skip_frames": 0 if isinstance(config, PreferenceConfig) else recipe.skip_frames,  # made clips begin at once
+        # Made clips begin at once, and so does what is to be made.
+        "skip_frames": 0 if isinstance(config, PreferenceConfig | GrpoConfig) else recipe.skip_frames,
         "guides": recipe.guides,
         "guide_noise": recipe.guide_noise,
         "beta": FLOW_DPO_BETA if isinstance(config, PreferenceConfig) and config.loss == "dpo" else GAPO_BETA,
@@ -279,7 +309,7 @@ def _claim(config: TrainingConfig, *, fresh: bool) -> None:
         raise ConfigError(f"`out` got `{config.out}`, which is a file; expected a folder. Choose another one.")
     if path.is_file():
         if fresh:
-            for name in ("checkpoints", MODEL):
+            for name in ("checkpoints", MODEL, SAMPLES, FIRST_FRAMES):
                 shutil.rmtree(config.out / name, ignore_errors=True)
         else:
             before = yaml.safe_load(path.read_text(encoding="utf-8"))
