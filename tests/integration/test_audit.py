@@ -167,6 +167,7 @@ def drawn() -> Stage:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_nineteen_of_twenty_hacks_are_found_as_the_page_has_them(drawn: Stage) -> None:
     found = found_hacks(drawn)
     for way in WAYS:
@@ -184,6 +185,7 @@ def test_nineteen_of_twenty_hacks_are_found_as_the_page_has_them(drawn: Stage) -
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_sixty_replays_without_a_hack_have_one_alarm_at_most(drawn: Stage) -> None:
     told = replay_alarms(drawn)
     assert len(told) == REPLAYS == 60
