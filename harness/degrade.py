@@ -30,6 +30,9 @@ _WORST_JITTER: Final = 0.04  # of the height, each way
 _WORST_NOISE: Final = 50.0  # standard deviation in grey levels
 _PAN: Final = 0.12  # of the width, over the whole clip
 _BEST_JPEG, _WORST_JPEG = 95, 3  # quality
+_WORST_SATURATION: Final = 1.6  # gain of colour, added to 1
+_WORST_GRID: Final = 24.0  # grey levels on the lines of a grid
+_GRID_PERIOD: Final = 8  # pixels from line to line: what one place of a video model's latents covers, each way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +229,28 @@ def _jpeg(frames: Frames, severity: float, rng: np.random.Generator) -> Frames: 
     return out
 
 
+def _saturation(frames: Frames, severity: float, rng: np.random.Generator) -> Frames:  # noqa: ARG001
+    gain = np.float32(1 + severity * _WORST_SATURATION)
+    weights = np.array((0.299, 0.587, 0.114), np.float32)  # BT.601, so that the luma of what is not clipped stays
+
+    def saturated(frame: NDArray[np.float32], _: int) -> NDArray[np.float32]:
+        luma = (frame @ weights)[..., None]
+        return np.asarray(luma + gain * (frame - luma))
+
+    return _each(frames, saturated)
+
+
+def _grid(frames: Frames, severity: float, rng: np.random.Generator) -> Frames:  # noqa: ARG001
+    rows, columns = (np.arange(side) % _GRID_PERIOD == 0 for side in frames.shape[1:3])
+    lines = np.where(rows[:, None] | columns, np.float32(severity * _WORST_GRID), np.float32(0))[..., None]
+    return _each(frames, lambda frame, _: frame + lines)
+
+
+def _first_frame_copy(frames: Frames, severity: float, rng: np.random.Generator) -> Frames:  # noqa: ARG001
+    first = frames[0].astype(np.float32)
+    return _each(frames, lambda frame, _: frame + (first - frame) * np.float32(severity))
+
+
 def _subtitle(frames: Frames, severity: float, rng: np.random.Generator) -> Frames:
     line = subtitle.LINES[int(rng.integers(len(subtitle.LINES)))]
     colour = subtitle.COLOURS[int(rng.integers(len(subtitle.COLOURS)))]
@@ -292,6 +317,12 @@ DAMAGE_INFO: Final[Mapping[str, DamageInfo]] = MappingProxyType(
             hurts=("psnr", "ssim", "flow_magnitude"),
             apply=_cross_fade,
         ),
+        "first-frame-copy": DamageInfo(
+            summary="Every frame is mixed with the first one; at 1 nothing else is left of the clip.",
+            hurts=("flow_magnitude", "psnr", "ssim"),
+            apply=_first_frame_copy,
+            from_image=True,
+        ),
         "flicker": DamageInfo(
             summary="Brightness jumps up and down from frame to frame.",
             hurts=("temporal_flickering", "warping_error", "psnr"),
@@ -307,6 +338,11 @@ DAMAGE_INFO: Final[Mapping[str, DamageInfo]] = MappingProxyType(
             hurts=("flow_magnitude", "psnr", "ssim"),
             apply=_freeze,
             from_image=True,
+        ),
+        "grid": DamageInfo(
+            summary="Every eighth row and column is brighter, as where the patches of a decoder meet.",
+            hurts=("psnr", "ssim"),
+            apply=_grid,
         ),
         "half-rate": DamageInfo(
             summary="Every second drawing is dropped and the one before is held.",
@@ -330,6 +366,11 @@ DAMAGE_INFO: Final[Mapping[str, DamageInfo]] = MappingProxyType(
             summary="A share of the clip, from its start, is played backwards.",
             hurts=("psnr", "ssim", "condition_fidelity"),
             apply=_reverse,
+        ),
+        "saturation": DamageInfo(
+            summary="Colours are stronger, up to 2.6 times as far from grey.",
+            hurts=("colourfulness", "psnr", "ssim"),
+            apply=_saturation,
         ),
         "shuffle": DamageInfo(
             summary="A share of the frames changes places at random.",

@@ -26,6 +26,7 @@ from anisora.harness.types import (
 
 if TYPE_CHECKING:
     from anisora.harness.record import RunRecord
+    from anisora.harness.training_folder import TrainingStatus
 
 __all__ = [
     "Batch",
@@ -52,6 +53,7 @@ __all__ = [
     "SelectiveGenerator",
     "SelfChecking",
     "SystemInfo",
+    "TrainingLogger",
     "VideoReader",
 ]
 
@@ -406,6 +408,8 @@ class RewardInfo:
     """{dimension: digest of all that can change its raw number}, of those of which it is known."""
     constants: str = ""
     """Name and digest of the constants by which dimensions are normalised; empty where none are."""
+    value_range: tuple[float, float] | None = None
+    """Lowest and highest total that can be, infinities where there is no bound; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -456,4 +460,12 @@ class RunLogger(Protocol):
 
     def on_end(self, record: "RunRecord", folder: Path) -> None:
         """Take in a finished run and the folder it lies in; being told twice changes nothing."""
+        ...
+
+
+class TrainingLogger(Protocol):
+    """Is told of trainings, while they are at work and when they end: the leaderboard, an experiment tracker."""
+
+    def on_progress(self, folder: Path, status: "TrainingStatus") -> None:
+        """Take in what the run folder of a training has so far; being told twice changes nothing."""
         ...

@@ -27,6 +27,7 @@ KINDS = (
     "rewards",
     "ledgers",
     "loggers",
+    "training_loggers",
     "presenters",
     "commands",
     "parity",

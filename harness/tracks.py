@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from anisora.harness.errors import DataError, VideoUnreadable
 from anisora.harness.executors.local import map_unordered
 from anisora.harness.media.decoder import DecoderPool
+from anisora.harness.media.png import png_bytes
 from anisora.harness.progress import progress
 from anisora.harness.runfolder import write_atomically
 from anisora.harness.types import Clip, Frames, Image, Sample
@@ -143,7 +144,7 @@ def _write_frames(samples: Sequence[Sample], wanted: Mapping[str, Sequence[float
             path = _path(folder, sample.ground_truth, position)
             path.parent.mkdir(parents=True, exist_ok=True)
             with write_atomically(path, "track_frame") as file:
-                file.write(_png(frame))
+                file.write(png_bytes(frame))
 
     try:
         with DecoderPool(processes=_WORKERS) as pool, progress("frames", len(samples), shown=True) as advance:
@@ -176,10 +177,3 @@ def _frames_at(pool: DecoderPool, truth: Clip, positions: Sequence[float]) -> di
 
 def _indices(num_frames: int, positions: Sequence[float]) -> list[int]:
     return [int(np.rint(position * (num_frames - 1))) for position in positions]
-
-
-def _png(frame: Frames) -> bytes:
-    import cv2
-
-    _, packed = cv2.imencode(".png", np.ascontiguousarray(frame[..., ::-1]))
-    return packed.tobytes()

@@ -9,6 +9,10 @@ CATALOG: Final[dict[str, dict[str, str]]] = {
         "duckdb": "anisora.leaderboards.store:DuckDBLogger",
         "mlflow": "anisora.leaderboards.tracking:MlflowLogger",
     },
+    "training_loggers": {
+        "duckdb": "anisora.leaderboards.training_store:DuckDBTrainingLogger",
+        "mlflow": "anisora.leaderboards.training_tracking:MlflowTrainingLogger",
+    },
     "presenters": {
         "published_table": "anisora.leaderboards.published.tables:published_table",
         "stored_run": "anisora.leaderboards.stored_runs:stored_run",

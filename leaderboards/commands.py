@@ -18,6 +18,7 @@ from anisora.harness.commands.options import (
 )
 from anisora.leaderboards.site.commands import site
 from anisora.leaderboards.submissions.commands import add, bundle, withdraw
+from anisora.leaderboards.training_command import add_training
 
 if TYPE_CHECKING:
     from anisora.harness.suite import Column
@@ -256,13 +257,15 @@ def rebuild(runs: Path, db: Path) -> int:
     from anisora.harness.inputs.paths import missing_path
     from anisora.leaderboards.ingest import find_run_folders
     from anisora.leaderboards.store import Leaderboard
+    from anisora.leaderboards.training_store import find_training_folders
 
     if not runs.is_dir():
         raise missing_path(runs, "the folder of run folders")
-    if not find_run_folders(runs)[0]:
+    if not find_run_folders(runs)[0] and not find_training_folders(runs):
         raise DataError(f"`{runs}` holds no finished run (a folder with record.json); correct --runs.")
     report = Leaderboard.open(db).rebuild(runs)
-    click.echo(f"Added {len(report.added)} runs to {db}.")
+    trained = f" and {len(report.trainings)} trainings" if report.trainings else ""
+    click.echo(f"Added {len(report.added)} runs{trained} to {db}.")
     for folder, reason in report.skipped:
         click.echo(f"Skipped {folder}: {reason}", err=True)
     for folder in report.unfinished:
@@ -270,7 +273,7 @@ def rebuild(runs: Path, db: Path) -> int:
     return _EXIT_FAILED if report.skipped else 0
 
 
-for _command in (bundle, add, withdraw, site):
+for _command in (bundle, add, add_training, withdraw, site):
     leaderboard.add_command(_command)
 
 

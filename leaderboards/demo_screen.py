@@ -48,7 +48,7 @@ def table_text(table: LeaderboardTable) -> str:
     header = ["", *(f"{column.header} {column.arrow}".rstrip() for column in table.columns), "Items"]
 
     def lines(row: Row) -> list[list[str]]:
-        name, _, settings = row.model.partition(":")
+        name, settings = table.name_and_settings(row)
         values, intervals = [name], [f"  {settings}" if settings else ""]
         for column, cell in zip(table.columns, row.cells, strict=True):
             mark = f"{TIED * cell.tied}{STAR * cell.above_reference}".ljust(2)
@@ -66,7 +66,7 @@ def table_text(table: LeaderboardTable) -> str:
 def matrix_text(matrix: EffectMatrix) -> str:
     """Write the matrix of damages and columns with what was expected of it."""
     header = ["", *(column.header for column in matrix.columns)]
-    rows = [[row.model, *(_mark(effect) for effect in row.effects)] for row in matrix.rows]
+    rows = [[f"{row.model}{row.warnings}", *(_mark(effect) for effect in row.effects)] for row in matrix.rows]
     held = len(matrix.expected) - len(matrix.unmet)
     lines = [
         "Against the ground truth, item by item: - worse, + better, . no difference (95 % interval holds 0).",

@@ -44,6 +44,8 @@ class EffectRow:
 
     run_id: str
     model: str
+    warnings: str
+    """What must never be left out beside its name, as tables have it."""
     effects: tuple[Effect, ...]
 
 
@@ -121,7 +123,7 @@ def effect_matrix(
             )
             for column in table.columns
         )
-        return EffectRow(run_id=row.run_id, model=row.model, effects=effects)
+        return EffectRow(run_id=row.run_id, model=row.model, warnings=table.warnings(row), effects=effects)
 
     rows = tuple(row_of(row) for row in table.rows if not row.reference and row is not compared)
     return EffectMatrix(columns=table.columns, rows=rows, reference=compared.run_id)

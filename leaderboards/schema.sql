@@ -65,6 +65,45 @@ CREATE TABLE submission (
     reason    VARCHAR NOT NULL        -- why it was withdrawn
 );
 
+-- Trainings, derived from their run folders. No table or view of a suite reads them.
+CREATE TABLE training_runs (
+    run_id    VARCHAR PRIMARY KEY,
+    method    VARCHAR NOT NULL,      -- the way to train: supervised, preference, ...
+    model     VARCHAR NOT NULL,      -- the specification that it began with
+    untrained BOOLEAN NOT NULL,      -- whether that was random numbers
+    status    VARCHAR NOT NULL,      -- running, finished, stopped
+    seed      BIGINT,
+    steps     BIGINT NOT NULL,       -- that were taken
+    planned   BIGINT,
+    started   VARCHAR NOT NULL,      -- ISO 8601, UTC
+    folder    VARCHAR NOT NULL,
+    config    VARCHAR NOT NULL,      -- JSON, without open ends
+    record    VARCHAR NOT NULL       -- the whole run.json
+);
+
+-- A row for each number of each line of the log: losses, reward/NAME/mean, kl and so on.
+CREATE TABLE training_steps (
+    run_id VARCHAR NOT NULL,
+    step   BIGINT NOT NULL,          -- from 1
+    name   VARCHAR NOT NULL,
+    value  DOUBLE NOT NULL
+);
+
+-- One line per reward and step.
+CREATE VIEW training_reward AS
+SELECT run_id, step, found.reward AS reward,
+    max(value) FILTER (found.statistic = 'mean') AS mean,
+    max(value) FILTER (found.statistic = 'std') AS std,
+    max(value) FILTER (found.statistic = 'min') AS low,
+    max(value) FILTER (found.statistic = 'max') AS high
+FROM (
+    SELECT run_id, step, value,
+        regexp_extract(name, '^reward/(.+)/(mean|std|min|max)$', ['reward', 'statistic']) AS found
+    FROM training_steps
+)
+WHERE found.reward <> ''
+GROUP BY run_id, step, found.reward;
+
 -- The newest run that did not fail and was not withdrawn, of each model under each protocol.
 CREATE VIEW latest AS
 SELECT * FROM run

@@ -30,6 +30,7 @@ from anisora.leaderboards.publishable import content_digest
 from anisora.leaderboards.submission import Submission, withdrawn_note
 from anisora.leaderboards.table import ColumnChoice, LeaderboardTable, build_table, tidy_rows
 from anisora.leaderboards.ties import ranked
+from anisora.leaderboards.training_store import find_training_folders, replace_trainings
 from anisora.leaderboards.words import Words
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class RebuildReport:
     """Folders with a record that cannot be trusted, with the reason."""
     unfinished: tuple[Path, ...]
     """Folders of runs that have no record yet."""
+    trainings: tuple[str, ...]
+    """Ids of trainings."""
 
 
 class Leaderboard:
@@ -199,14 +202,22 @@ class Leaderboard:
             RecordError: There is no finished run below ``runs``, or none that can be read.
         """
         finished, unfinished = find_run_folders(runs)
-        if not finished:
+        trainings = find_training_folders(runs)
+        if not finished and not trainings:
             raise RecordError(
                 f"`{runs}` holds no finished run (a folder with record.json); the leaderboard "
                 "was left as it is. Name the folder that holds the run folders."
             )
         self._database.replace_damaged()
-        added, skipped = self._database.write(lambda connection: replace_all(connection, runs, finished))
-        return RebuildReport(added=added, skipped=skipped, unfinished=tuple(unfinished))
+
+        def work(connection: "Connection") -> RebuildReport:
+            added, skipped = replace_all(connection, runs, finished)
+            trained, unread = replace_trainings(connection, trainings)
+            return RebuildReport(
+                added=added, skipped=(*skipped, *unread), unfinished=tuple(unfinished), trainings=trained
+            )
+
+        return self._database.write(work)
 
     def get(self, run_id: str) -> RunRecord:
         """Return the record of a run.

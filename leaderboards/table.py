@@ -181,9 +181,18 @@ class LeaderboardTable:
 
     def name(self, row: Row) -> str:
         """Return the name of a row with everything that must never be left out beside it."""
+        return f"{row.model}{self.warnings(row)}"
+
+    def name_and_settings(self, row: Row) -> tuple[str, str]:
+        """Return the name without what its specification sets, but with everything else; and what it sets."""
+        name, _, settings = row.model.partition(":")
+        return f"{name}{self.warnings(row)}", settings
+
+    def warnings(self, row: Row) -> str:
+        """Return what must never be left out beside a name: daggers, and whether a run is a subset or untrained."""
         untrained = "" if row.untrained is None else " [UNTRAINED]"
         subset = f" [SUBSET {row.subset}]" if row.subset else ""
-        return f"{row.model}{self.marks(row)}{subset}{untrained}"
+        return f"{self.marks(row)}{subset}{untrained}"
 
 
 def build_table(

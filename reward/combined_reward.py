@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from anisora.harness.protocols import RewardBatch, RewardInfo, RewardModel
 from anisora.harness.record import digest_of
 from anisora.harness.types import Condition, Score
 from anisora.reward.reward_inputs import as_numpy, converter
-from anisora.reward.weighted_mean import NO_TOTAL, weighted_mean
+from anisora.reward.weighted_mean import NO_TOTAL, weighted_mean, weighted_range
 from anisora.reward.wrapped_reward import WrappedReward
 
 __all__ = ["CombinedReward"]
@@ -38,6 +39,7 @@ class CombinedReward(WrappedReward):
         weights: Mapping[str, float] | None = None,
         *,
         name: str = "combined",
+        constants: str | Path | None = None,
     ) -> None:
         """Make the rewards that are named and settle the weights; nothing is decoded or loaded yet.
 
@@ -45,6 +47,7 @@ class CombinedReward(WrappedReward):
             rewards: {what to call it: a reward, or the specification of one}. Those made here are closed with it.
             weights: {name: weight}, for some or all; 1 where left out.
             name: What to call the combination in tables.
+            constants: File of what the dimensions of those made here are normalised by.
 
         Raises:
             ConfigError: There is no reward, a weight is of none of them, not finite or 0, or a name holds a slash.
@@ -60,7 +63,10 @@ class CombinedReward(WrappedReward):
                 raise ConfigError(f"`weights` got {each!r}; expected some of {', '.join(rewards)}.")
             if isinstance(weight, bool) or not math.isfinite(weight) or weight == 0:
                 raise ConfigError(f"Weight of {each!r} got {weight!r}; expected a number other than 0, such as 0.5.")
-        made = {each: reward(found) if isinstance(found, str) else found for each, found in rewards.items()}
+        made = {
+            each: reward(found, constants=constants) if isinstance(found, str) else found
+            for each, found in rewards.items()
+        }
         super().__init__(list(made.values()), owned=[made[each] for each in rewards if isinstance(rewards[each], str)])
         self._rewards = made
         self._weights = {each: float(given.get(each, 1.0)) for each in made}
@@ -85,6 +91,7 @@ class CombinedReward(WrappedReward):
             fingerprint=digest_of({"rewards": parts}),
             protocols=protocols,
             constants=", ".join(f"{each}: {label}" for each, label in constants.items()),
+            value_range=weighted_range({each: info.value_range for each, info in infos.items()}, self._weights),
         )
 
     def __call__(

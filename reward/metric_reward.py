@@ -20,7 +20,7 @@ from anisora.harness.registry import Spec, registry
 from anisora.harness.residency import NetworkGroup, network_groups, read_resident
 from anisora.harness.types import Clip, Condition, Generation, Sample, Score
 from anisora.reward.reward_inputs import as_numpy, check_length, converter, video_sources
-from anisora.reward.weighted_mean import NO_TOTAL, weighted_mean
+from anisora.reward.weighted_mean import NO_TOTAL, weighted_mean, weighted_range
 
 if TYPE_CHECKING:
     from anisora.harness.features import FeatureStore
@@ -98,6 +98,9 @@ class MetricReward:
             weights=tuple(self._weights.get(metric, 0.0) for metric in self._plan.metrics),
             fingerprint=fingerprint,
             protocols={metric: digest_of(entry) for metric, entry in self._plan.protocol.items()},
+            value_range=weighted_range(
+                {name: metric.info.value_range for name, metric in self._plan.metrics.items()}, self._weights
+            ),
         )
 
     @property

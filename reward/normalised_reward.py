@@ -63,7 +63,8 @@ class NormalisedReward(WrappedReward):
         """That of the reward, with the constants."""
         info = self._reward.info
         fingerprint = digest_of({"reward": info.fingerprint, "constants": self._constants.digest})
-        return replace(info, fingerprint=fingerprint, constants=self._constants.label)
+        # Of the total of the reward that is wrapped, which says nothing of that of its normalised dimensions.
+        return replace(info, fingerprint=fingerprint, constants=self._constants.label, value_range=None)
 
     def __call__(
         self,

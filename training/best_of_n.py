@@ -1,23 +1,19 @@
 """Best of n: draw n clips for a sample and keep the one the reward likes best.
 
-It is the baseline every tuned model has to beat, and the source of preference pairs: the best against the
-worst.
+It is the baseline every tuned model has to beat.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from anisora.harness.errors import AnisoraError, ConfigError
 from anisora.harness.protocols import GenerationSettings, Generator, RewardModel, VideoReader
-from anisora.harness.record import canonical_json
-from anisora.harness.runfolder import write_atomically
 from anisora.harness.types import Sample
 
-__all__ = ["Choice", "best_of_n", "write_preference_pairs"]
+__all__ = ["Choice", "best_of_n", "choice_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,34 +99,18 @@ def _choose(sample: Sample, seeds: Sequence[int], judged: Callable[[Sample, int]
         rewards[seed] = None if math.isnan(value) else value
         if math.isnan(value):
             errors[seed] = why
+    return choice_of(sample.id, rewards, errors)
+
+
+def choice_of(sample_id: str, rewards: dict[int, float | None], errors: dict[int, str]) -> Choice:
+    """Return the best of clips that were scored; among equal rewards the smallest seed's.
+
+    Args:
+        sample_id: What they were made for.
+        rewards: {seed: reward}; None where a clip could not be made or scored.
+        errors: {seed: why it has no reward}
+    """
     scored = {seed: value for seed, value in rewards.items() if value is not None}
     best = max(scored, key=lambda seed: (scored[seed], -seed), default=None)
     highest = None if best is None else scored[best]
-    return Choice(sample_id=sample.id, seed=best, reward=highest, all_rewards=rewards, errors=errors)
-
-
-def write_preference_pairs(choices: Iterable[Choice], path: Path) -> int:
-    """Write the best against the worst of each sample as JSON lines, for preference training.
-
-    Each line has ``sample_id``, ``winner`` and ``loser`` (seeds; the generator makes the clips again from
-    them), ``winner_reward`` and ``loser_reward``. Samples whose clips are all alike or unscored give no pair.
-
-    Returns:
-        The number of pairs.
-    """
-    lines = [
-        canonical_json(
-            {
-                "sample_id": choice.sample_id,
-                "winner": choice.seed,
-                "loser": choice.worst_seed,
-                "winner_reward": choice.reward,
-                "loser_reward": choice.all_rewards[choice.worst_seed],
-            }
-        )
-        for choice in choices
-        if choice.worst_seed is not None
-    ]
-    with write_atomically(path, "record") as file:
-        file.writelines(line.encode() + b"\n" for line in lines)
-    return len(lines)
+    return Choice(sample_id=sample_id, seed=best, reward=highest, all_rewards=rewards, errors=errors)

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import click
 
 from anisora.harness.commands.groups import CommandGroup
-from anisora.harness.commands.options import metric_device, option, weight_options
+from anisora.harness.commands.options import logging_choice, logging_options, metric_device, option, weight_options
+from anisora.training.pairs.commands import pairs
 
 __all__ = ["train"]
 
@@ -16,11 +17,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @click.group(cls=CommandGroup)
 def train() -> None:
-    r"""Train a generator on clips or on preferences.
+    r"""Train a generator on clips, on preferences, or by rewards.
 
     \b
     anisora train supervised --model anisora-v3:tiny --data demo --steps 2 --out runs/trained
     """
+
+
+train.add_command(pairs)
 
 
 def _common(command: Command) -> Command:
@@ -42,6 +46,7 @@ def _common(command: Command) -> Command:
             type=click.Path(path_type=Path, file_okay=False),
             help="Encoded clips are kept below it.  [default: the cache's folder]",
         ),
+        logging_options,
         option("--quiet", is_flag=True, help="Print nothing but errors."),
         metric_device,
         weight_options,
@@ -88,20 +93,45 @@ def preference(**parameters: Any) -> None:  # noqa: ANN401
     _run(PreferenceConfig, make_preference, parameters, own=("pairs", "run"))
 
 
+@train.command("grpo")
+@option("--data", metavar="FILE|SUITE", help="In place of the file's: a manifest, a JSON list, or a suite.")
+@option("--reward", metavar="SPEC", help="In place of the file's, such as metric_reward:sharpness=1.")
+@_common
+def grpo(**parameters: Any) -> None:  # noqa: ANN401
+    r"""Train by rewards of clips that the network draws (GRPO, with the steps of Flow-GRPO or DanceGRPO).
+
+    Groups of clips of one prompt are drawn with noise and scored; steps that led to better ones than the others of the
+    group are made likelier. For networks of flow matching: models on Wan.
+
+    \b
+    anisora train grpo --model wan-2.1:tiny --data demo --reward metric_reward:sharpness=1 --steps 2 --out runs/grpo
+    """
+    from anisora.training.config import GrpoConfig
+    from anisora.training.grpo_run import make_grpo
+
+    _run(GrpoConfig, make_grpo, parameters, own=("data", "reward"))
+
+
 @train.command("template")
-@click.argument("method", type=click.Choice(["supervised", "preference"]))
+@click.argument("method", type=click.Choice(["supervised", "preference", "grpo"]))
 def show_template(method: str) -> None:
     r"""Print a configuration with all fields, what they mean and their defaults.
 
     \b
     anisora train template supervised
     """
-    from anisora.training.config import PreferenceConfig, SupervisedConfig, template
+    from anisora.training.config import GrpoConfig, PreferenceConfig, SupervisedConfig, TrainingConfig, template
 
-    click.echo(template(SupervisedConfig if method == "supervised" else PreferenceConfig), nl=False)
+    kinds: dict[str, type[TrainingConfig]] = {
+        "supervised": SupervisedConfig,
+        "preference": PreferenceConfig,
+        "grpo": GrpoConfig,
+    }
+    click.echo(template(kinds[method]), nl=False)
 
 
 def _run(kind: Any, make: Any, parameters: dict[str, Any], *, own: tuple[str, ...]) -> None:  # noqa: ANN401
+    from anisora.harness.loggers import made_loggers
     from anisora.harness.registry import Spec
     from anisora.training.config import read_config
     from anisora.training.running import run_training
@@ -110,9 +140,11 @@ def _run(kind: Any, make: Any, parameters: dict[str, Any], *, own: tuple[str, ..
     given: dict[str, Any] = _fields(parameters["fields"])
     given |= {name: parameters[name] for name in named if parameters[name] is not None}
     config = read_config(kind, parameters["config"], given)
+    db, mlflow = logging_choice(parameters)
+    loggers = made_loggers("training_loggers", db=db, mlflow=mlflow)
     is_quiet = parameters["quiet"]
     cache = None if parameters["cache"] is None else parameters["cache"] / "training"
-    out = run_training(config, make, cache=cache, fresh=parameters["fresh"], quiet=is_quiet)
+    out = run_training(config, make, cache=cache, fresh=parameters["fresh"], quiet=is_quiet, loggers=loggers)
     if not is_quiet and _is_first_process():
         click.echo(f"Wrote {out}. Use it with: --model {Spec.parse(config.model).name}:weights={out}")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
@@ -11,8 +11,11 @@ from anisora.harness.errors import ConfigError, nearest
 from anisora.harness.inputs.paths import missing_path, path_exists, shortened, unreadable_path
 
 __all__ = [
+    "GrpoConfig",
     "LoraConfig",
+    "OnlineConfig",
     "PreferenceConfig",
+    "SamplesConfig",
     "SupervisedConfig",
     "TrainingConfig",
     "read_config",
@@ -39,6 +42,17 @@ class LoraConfig(_Strict):
     targets: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         ("to_q", "to_k", "to_v", "to_out.0"), description="Ends of the names of the layers that are adapted."
     )
+
+
+class SamplesConfig(_Strict):
+    """Clips that show what the weights have become, always of the same prompts, first frames and seeds."""
+
+    every: Count | None = Field(
+        None, description="Steps from some to the next; null for those before the first step and after the last alone."
+    )
+    items: Count = Field(4, description="How many items of the data are shown, from the first.")
+    seeds: Count = Field(1, description="Clips of each: with seeds 0, 1, ...")
+    steps: Count | None = Field(None, description="Of sampling; the model's own number by default.")
 
 
 class TrainingConfig(_Strict):
@@ -81,6 +95,7 @@ class TrainingConfig(_Strict):
     shift: Positive | None = Field(None, description="Of the levels of noise of Wan's networks; 5 by default.")
     text_dropout: Chance | None = Field(None, description=f"How often the prompt is left out{_OF_THE_AUTHORS}.")
     condition_dropout: Chance | None = Field(None, description=f"How often the images are{_OF_THE_AUTHORS}.")
+    samples: SamplesConfig | None = Field(None, description="Clips that are drawn on the way, to be looked at, if any.")
 
 
 class SupervisedConfig(TrainingConfig):
@@ -92,12 +107,28 @@ class SupervisedConfig(TrainingConfig):
     )
 
 
+class OnlineConfig(_Strict):
+    """Pairs that the network in training draws: of each group, the best clip and the worst."""
+
+    data: str = Field(description="Prompts with a first image: a manifest, a suite, or a JSON list of videos.")
+    reward: str | dict[str, str] = Field(description="What tells better from worse; several are {name: reward}.")
+    weights: dict[str, float] | None = Field(None, description="{name: weight} of several rewards; 1 by default.")
+    constants: Path | None = Field(None, description="A file of anisora reward constants, to normalise by.")
+    invalid: Literal["skip", "stop"] = Field("skip", description="Whether clips without a reward are left out.")
+    group_size: Annotated[StrictInt, Field(ge=2)] = Field(4, description="Clips of one prompt.")
+    every: Count = Field(1, description="Steps that train on the pairs of one drawing.")
+    steps: Count | None = Field(None, description="Of sampling; the model's own number by default.")
+    low: float = Field(0.0, description="The reward that is a score of 0, for gapo.")
+    high: float = Field(1.0, description="The reward that is the highest score, for gapo.")
+
+
 class PreferenceConfig(TrainingConfig):
     """Training on pairs of a better clip and a worse one."""
 
-    pairs: Path = Field(
-        description="JSON lines of seeds or of files, or a JSON list with `vae_path`, `w_score` and `l_score`."
+    pairs: Path | None = Field(
+        None, description="JSON lines of seeds or of files, or a JSON list with `vae_path`, `w_score` and `l_score`."
     )
+    online: OnlineConfig | None = Field(None, description="In place of `pairs`: draw them from the network.")
     run: Path | None = Field(None, description="The run folder that has the clips of seeds.")
     loss: Literal["gapo", "dpo"] = Field("gapo", description="With the gap of the scores as a factor, or without.")
     beta: Positive | None = Field(None, description="How near the reference stays; 5000 for gapo and 100 for dpo.")
@@ -108,8 +139,53 @@ class PreferenceConfig(TrainingConfig):
     )
 
 
+class GrpoConfig(TrainingConfig):
+    """Training by rewards of clips that the network draws (GRPO), for networks of flow matching."""
+
+    data: str = Field(description="Prompts with a first image: a manifest, a suite, or a JSON list of videos.")
+    reward: str | dict[str, str] = Field(
+        description="What is maximised: a reward such as metric_reward:sharpness=1, or {name: reward} of several."
+    )
+    weights: dict[str, float] | None = Field(None, description="{name: weight} of several rewards; 1 by default.")
+    constants: Path | None = Field(
+        None, description="By which dimensions are normalised: a file of anisora reward constants."
+    )
+    invalid: Literal["skip", "stop"] | float = Field(
+        "skip", description="What clips without a reward get: no advantage, an end of the training, or this reward."
+    )
+    mixing: Literal["total", "dimensions"] = Field(
+        "total", description="Advantages of the total, or the weighted sum of those of each dimension for itself."
+    )
+    batch_size: Count = Field(8, description="Clips drawn at a time, of all devices together: whole groups.")
+    group_size: Annotated[StrictInt, Field(ge=2)] = Field(8, description="Clips of one prompt, which are compared.")
+    sampler: Literal["flow_grpo", "dance_grpo"] = Field("flow_grpo", description="Whose steps with noise are taken.")
+    sampling_steps: Annotated[StrictInt, Field(ge=2)] = Field(10, description="Of sampling.")
+    noise_level: Positive | None = Field(None, description="Of these steps; 0.7 for flow_grpo, 0.3 for dance_grpo.")
+    timestep_fraction: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Of sampling steps that are trained: the first 0.99 of flow_grpo, any 0.6 of dance_grpo."
+    )
+    noise_everywhere: bool = Field(True, description="Whether steps that are not trained have noise as well.")
+    same_noise: bool | None = Field(
+        None, description="Whether the clips of a group begin from one noise; those of dance_grpo do by default."
+    )
+    shift: Positive | None = Field(None, description="Of the levels of noise of sampling; the model's own by default.")
+    guidance: Positive | None = Field(None, description="Of the prompt, in sampling and training; the model's own.")
+    clip_range: Annotated[float, Field(gt=0, lt=1)] = Field(1e-4, description="How far ratios count: 1 - c to 1 + c.")
+    advantage_limit: Positive = Field(5.0, description="Where advantages are cut.")
+    kl_weight: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Of the penalty for leaving the first network; 0.04 for flow_grpo, 0 for dance_grpo."
+    )
+    kl_logged: bool = Field(True, description="Whether that distance is measured where its weight is 0, too.")
+    updates_per_sampling: Count = Field(1, description="Steps that train on the same clips.")
+    trajectories: Literal["cpu", "device"] = Field("cpu", description="Where states wait for their training.")
+    samples: SamplesConfig | None = Field(
+        SamplesConfig.model_validate({"every": 50}),
+        description="Clips that are drawn on the way to look at, if any.",
+    )
+
+
 Config = TypeVar("Config", bound=TrainingConfig)
-_PATHS: Final = ("out", "pairs", "run")
+_PATHS: Final = ("out", "pairs", "run", "constants")
 
 
 def read_config(kind: type[Config], path: Path | None, given: Mapping[str, Any]) -> Config:
@@ -158,7 +234,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 def _from_folder(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return what a file says, its relative paths as they are from here."""
-    found = {name: str(folder / value) for name, value in said.items() if name in _PATHS and isinstance(value, str)}
+    found: dict[str, Any] = {
+        name: str(folder / value) for name, value in said.items() if name in _PATHS and isinstance(value, str)
+    }
+    if isinstance(online := said.get("online"), dict):
+        found["online"] = _from_folder(online, folder)
     data = said.get("data")
     if isinstance(data, str) and (folder / data).is_file():  # else it is the name of a suite
         found["data"] = str(folder / data)
@@ -171,7 +251,8 @@ def _one_line(error: ValidationError, kind: type[BaseModel]) -> str:
     first = next((entry for entry in errors if entry["type"] == "extra_forbidden"), errors[0])
     parts = [str(part) for part in first["loc"]]
     place = ".".join(parts)
-    known = list((LoraConfig if parts[0] == "lora" and len(parts) > 1 else kind).model_fields)
+    inner = _part(kind, parts[0])
+    known = list((inner if inner is not None and len(parts) > 1 else kind).model_fields)
     if first["type"] == "extra_forbidden":
         guess = nearest(parts[-1], known)
         hint = f"did you mean {guess!r}?" if guess else f"expected some of {', '.join(known)}."
@@ -180,6 +261,13 @@ def _one_line(error: ValidationError, kind: type[BaseModel]) -> str:
         return f"`{place}` is missing; {_described(kind, place)} Add it."
     message = first["msg"].removeprefix("Value error, ")
     return f"`{place}` got {shortened(first['input'])}; {message[0].lower()}{message[1:]}; correct it."
+
+
+def _part(kind: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """Return what a field with fields of its own is made of; None for others."""
+    field = kind.model_fields.get(name)
+    choices = () if field is None else (field.annotation, *get_args(field.annotation))
+    return next((each for each in choices if isinstance(each, type) and issubclass(each, BaseModel)), None)
 
 
 def _described(kind: type[BaseModel], name: str) -> str:
@@ -198,11 +286,12 @@ def template(kind: type[TrainingConfig]) -> str:
         lines += [f"# {field.description}"]
         if field.is_required():
             lines += [f"{name}: {_EXAMPLES[name]}", ""]
-        elif name == "lora":
-            inner = {key: each.default for key, each in LoraConfig.model_fields.items()}
-            lines += ["# lora:"]
-            for key, value in inner.items():
-                lines += [f"#   {key}: {_plain(value)}  # {LoraConfig.model_fields[key].description}"]
+        elif (part := _part(kind, name)) is not None:
+            lines += [f"# {name}:"]
+            for key, each in part.model_fields.items():
+                default = each.default if field.default is None else getattr(field.default, key)
+                value = _EXAMPLES[key] if each.is_required() else _plain(default)
+                lines += [f"#   {key}: {value}  # {each.description}"]
             lines += [""]
         else:
             lines += [f"# {name}: {_plain(field.default)}", ""]
@@ -215,6 +304,7 @@ _EXAMPLES: Final = {
     "steps": "1000",
     "data": "clips.jsonl",
     "pairs": "pairs.jsonl",
+    "reward": "metric_reward:sharpness=1",
 }
 
 

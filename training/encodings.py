@@ -11,11 +11,12 @@ from anisora.harness.errors import DataError, RecordError
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.networks import inference
 from anisora.harness.record import digest_of
-from anisora.harness.types import Clip, Frames
+from anisora.harness.types import Clip, Frames, Image
 from anisora.models.image_fit import covering
 from anisora.training.buckets import Bucket, frames_needed
 from anisora.training.conditions import GuideDraw
 from anisora.training.families.family import Encoded, Family
+from anisora.training.posed_items import FramedItem
 
 if TYPE_CHECKING:
     import torch
@@ -65,11 +66,38 @@ class Encodings:
             for frames in self._family.to_encode(_FIRST_FRAME, bucket.frames):
                 self.guides(clip, bucket, frames)
             told()
-            if self._cache.write_failures:
-                raise RecordError(
-                    f"Cache `{self._cache.folder}` cannot be written; expected room for what the encoders make, which "
-                    "training reads back. Make room, or name another folder with --cache."
-                )
+            self._check_written()
+
+    def prepare_framed(self, items: Iterable[FramedItem], told: Callable[[], None] = lambda: None) -> None:
+        """Encode what clips are drawn from, before training: prompts and first frames.
+
+        Args:
+            items: Some.
+            told: Is told of each that is there.
+
+        Raises:
+            VideoUnreadable: An image cannot be decoded.
+            RecordError: The cache cannot be written.
+        """
+        self.without()
+        for item in items:
+            self.text(item.prompt)
+            self.first_frame(item.image, item.bucket)
+            told()
+            self._check_written()
+
+    def without(self) -> "torch.Tensor":
+        """Return the embedding of what sampling with guidance stays away from, (tokens, dim) float32."""
+        prompt = self._family.negative_prompt
+        found = self.text(prompt or "")
+        return found if prompt is not None else found * 0
+
+    def _check_written(self) -> None:
+        if self._cache.write_failures:
+            raise RecordError(
+                f"Cache `{self._cache.folder}` cannot be written; expected room for what the encoders make, which "
+                "training reads back. Make room, or name another folder with --cache."
+            )
 
     def text(self, prompt: str) -> "torch.Tensor":
         """Return the embedding of a prompt, (tokens, dim) float32."""
@@ -97,6 +125,23 @@ class Encodings:
             return self._family.encode_guides(images, frames, bucket.frames)
 
         return self._kept({**self._named(clip, bucket), "guides": list(frames)}, encode)
+
+    def first_frame(self, image: Image, bucket: Bucket) -> Encoded:
+        """Return what a family keeps of a first frame that a clip is drawn from.
+
+        Args:
+            image: Of the bucket's height and width.
+            bucket: Of the clip.
+
+        Raises:
+            VideoUnreadable: The image cannot be decoded.
+        """
+
+        def encode() -> Mapping[str, Any]:
+            frame = _fitted(self._reader.read_image(image.path), bucket)
+            return self._family.encode_guides(frame[None], (0,), bucket.frames)
+
+        return self._kept({"first_frame": image.digest, "bucket": list(bucket)}, encode)
 
     def _named(self, clip: Clip, bucket: Bucket) -> dict[str, Any]:
         return {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from anisora.harness.runfolder import write_atomically
+from anisora.harness.training_folder import MODEL
 from anisora.models.conversion.new_folder import new_folder
 from anisora.models.untrained import TRAINING_CARD
 from anisora.training.adaptation import adapter_state, merged_state
@@ -16,8 +17,6 @@ from anisora.training.tensor_files import write_tensor_file
 
 __all__ = ["MODEL", "export_model"]
 
-MODEL: Final = "model"
-"""Below the run folder."""
 _WEIGHTS: Final = "diffusion_pytorch_model.safetensors"
 _ADAPTERS: Final = "pytorch_lora_weights.safetensors"
 

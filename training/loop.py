@@ -25,6 +25,7 @@ from anisora.training.checkpoints import (
 from anisora.training.config import TrainingConfig
 from anisora.training.moving_average import MovingAverage
 from anisora.training.optimizer_state import load_optimizer_state, optimizer_state
+from anisora.training.posed_items import FramedItem
 from anisora.training.random_states import random_states, restore_random_states
 from anisora.training.run_log import LOG, cut_log
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
 
-__all__ = ["Losses", "Method", "Rates", "Share", "share_of", "train_loop"]
+__all__ = ["Losses", "Method", "Rates", "Share", "Watcher", "share_of", "train_loop"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +47,18 @@ class Losses:
 
 
 class Method(Protocol):
-    """A way to train."""
+    """A way to train; those that have nothing to tell or to close inherit that from here."""
 
-    def parts(self, step: int) -> Sequence[Any]:
-        """Return this process's parts of a step, all of the same number of samples."""
+    shown: Sequence[FramedItem] = ()
+    """What sample clips are drawn from, if any are wanted."""
+
+    def parts(self, step: int, network: Any) -> Sequence[Any]:  # noqa: ANN401 - a wrapped module
+        """Return this process's parts of a step, all of the same number of samples.
+
+        Args:
+            step: From 0; steps are asked for in order.
+            network: A ``VelocityNetwork`` as it is when the step begins, wrapped as accelerate does.
+        """
         ...
 
     def losses(self, network: Any, part: Any) -> Losses:  # noqa: ANN401 - its own kind of part
@@ -59,6 +68,26 @@ class Method(Protocol):
             network: A ``VelocityNetwork``, wrapped as accelerate does.
             part: One of ``parts``.
         """
+        ...
+
+    def numbers(self) -> Mapping[str, float]:
+        """Return what the log is told of the step beside means over samples; the same in all processes."""
+        return {}
+
+    def close(self) -> None:
+        """End what was begun."""
+        return
+
+
+class Watcher(Protocol):
+    """Looks at the network on the way, without changing anything."""
+
+    def begin(self, step: int) -> None:
+        """Take notice that steps up to this one were taken; 0 where training begins."""
+        ...
+
+    def after(self, step: int) -> None:
+        """Take notice that a step is done, counted from 1; before its checkpoint."""
         ...
 
 
@@ -123,6 +152,7 @@ def train_loop(
     rates: Rates,
     *,
     told: Callable[[], None] = lambda: None,
+    watchers: Sequence[Watcher] = (),
 ) -> MovingAverage | None:
     """Train until the last step, from the newest checkpoint on; return the averages of the weights, if there are any.
 
@@ -133,6 +163,7 @@ def train_loop(
         accelerator: Of this process.
         rates: What the optimizer is set to.
         told: Is told of each step that is done, also of those before the checkpoint.
+        watchers: In order.
 
     Raises:
         RecordError: The newest checkpoint is damaged, or the losses are no numbers any more.
@@ -154,6 +185,8 @@ def train_loop(
     wrapped = accelerator.prepare_model(network)
     for _ in range(start):
         told()
+    for watcher in watchers:
+        watcher.begin(start)
     with _log(config.out, accelerator) as log:
         for step in range(start, config.steps):
             begun = time.monotonic()
@@ -172,8 +205,10 @@ def train_loop(
                 average.update(step)
             if log is not None:
                 lr = rates.at(step, config.warmup_steps)
-                entry = {"step": step + 1, **numbers, "grad_norm": norm, "lr": lr}
+                entry = {"step": step + 1, **numbers, **method.numbers(), "grad_norm": norm, "lr": lr}
                 log.append({**entry, "seconds": round(time.monotonic() - begun, 3)})
+            for watcher in watchers:
+                watcher.after(step + 1)
             if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
                 keeper.save(step + 1)
             told()
@@ -189,7 +224,7 @@ def _gradients(
     """Add up the gradients of this process's parts of a step; return the means over all samples of all processes."""
     import torch
 
-    parts = method.parts(step)
+    parts = method.parts(step, wrapped)
     seen: dict[str, list[torch.Tensor]] = {}
     for at, part in enumerate(parts):
         is_last = at == len(parts) - 1

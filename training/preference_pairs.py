@@ -1,8 +1,8 @@
 """Pairs of a better clip and a worse one, in the three forms in which they come.
 
-JSON lines of ``best_of_n.write_preference_pairs``, where ``winner`` and ``loser`` are seeds and a run folder has the
-clips; JSON lines where they are files and ``prompt`` says what is shown; and the JSON list of the authors' training, of
-objects with ``vae_path`` (two files of latents, joined by a comma), ``caption``, ``w_score`` and ``l_score``.
+JSON lines of ``anisora train pairs``, where ``winner`` and ``loser`` are seeds and a run folder has the clips; JSON
+lines where they are files and ``prompt`` says what is shown; and the JSON list of the authors' training, of objects
+with ``vae_path`` (two files of latents, joined by a comma), ``caption``, ``w_score`` and ``l_score``.
 
 Reference: anisora_rl/sat/data_video.py.
 """
@@ -16,9 +16,9 @@ from anisora.harness.errors import ConfigError, DataError
 from anisora.harness.inputs.json_lists import read_json_objects
 from anisora.harness.inputs.manifest import clip_at
 from anisora.harness.inputs.paths import missing_path, path_exists, shortened, unreadable_path
-from anisora.harness.inputs.runs import find_run, read_spec
-from anisora.harness.suite import samples_by_id, suite_of_run
 from anisora.harness.types import Clip
+from anisora.training.pairs.pairs_file import read_pairs_record
+from anisora.training.pairs.run_clips import RunClips
 
 __all__ = ["PreferencePair", "read_pairs"]
 
@@ -59,7 +59,7 @@ def read_pairs(path: Path, run: Path | None, *, scale: float | None) -> list[Pre
             for place, entry in enumerate(read_json_objects(path, _LIST))
         ]
     else:
-        found = _lines(path, run)
+        found = _lines(path, run, scale)
     if not found:
         raise DataError(f"`{path}` has no pair; expected one or more. Draw clips that the reward tells apart.")
     if scale is not None:
@@ -76,14 +76,17 @@ def _check_scores(pair: PreferencePair, scale: float) -> None:
         )
 
 
-def _lines(path: Path, run: Path | None) -> list[PreferencePair]:
+def _lines(path: Path, run: Path | None, scale: float | None) -> list[PreferencePair]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError):
             raise unreadable_path(path, error) from error
         raise DataError(f"`{path}` is not UTF-8; expected JSON lines; write it again.") from None
-    clips = None if run is None else _RunClips(run)
+    clips = None if run is None else _ClipsOfSeeds(run)
+    record = read_pairs_record(path)
+    if record is not None:
+        _check_record(path, record, clips, scale)
     found = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -107,23 +110,34 @@ def _lines(path: Path, run: Path | None) -> list[PreferencePair]:
     return found
 
 
-class _RunClips:
-    """The clips of a run by item and seed, and the prompts of its items."""
+def _check_record(path: Path, record: dict[str, Any], clips: "_ClipsOfSeeds | None", scale: float | None) -> None:
+    """Refuse pairs that were drawn from other clips, or on another scale, than the training has."""
+    top = record["scale"]["top"]
+    if scale is not None and scale != top:
+        raise DataError(
+            f"`{path}` has scores from 0 to {top:g}, and `score_scale` is {scale:g}; expected the same. Set "
+            f"`score_scale` to {top:g}, or draw the pairs with --score-scale {scale:g}."
+        )
+    if clips is not None and clips.digest != record["run_digest"]:
+        raise DataError(
+            f"`{path}` was drawn from run {record['run']!r}, and `run` has other clips; expected the same. Name that "
+            "run, or draw the pairs again."
+        )
+
+
+class _ClipsOfSeeds:
+    """The clips of a run by item and seed, with the prompts of its items."""
 
     def __init__(self, path: Path) -> None:
-        folder = find_run(path)
-        spec = read_spec(folder)
-        self._path = path
+        self._run = RunClips(path)
         self._clips = {
-            (row.item_id, row.seed): Clip(path=path / row.path, digest=row.sha256, fps=None)
-            for row in folder.read_clips()
+            (row.item_id, row.seed): Clip(path=self._run.file(row), digest=row.sha256, fps=None)
+            for row in self._run.rows
         }
-        self._samples = samples_by_id(suite_of_run(spec))
-        if not self._samples:
-            raise ConfigError(
-                f"`run` got `{path}`, whose suite {spec.suite!r} is not on this machine; expected it, for the prompts. "
-                "Put it where it was."
-            )
+
+    @property
+    def digest(self) -> str:
+        return self._run.digest
 
     def pair(self, where: str, entry: dict[str, Any]) -> PreferencePair:
         item = str(entry.get("sample_id"))
@@ -133,11 +147,11 @@ class _RunClips:
             clip = self._clips.get((item, seed)) if isinstance(seed, int) else None
             if clip is None:
                 raise DataError(
-                    f"{where}: item {item!r} with seed {seed!r} is not in run `{self._path}`; expected its "
+                    f"{where}: item {item!r} with seed {seed!r} is not in run `{self._run.path}`; expected its "
                     "clip. Name the run that the pairs were drawn from."
                 )
             clips.append(clip)
-        sample = self._samples.get(item)
+        sample = self._run.samples.get(item)
         if sample is None or not sample.prompt:
             raise DataError(f"{where}: item {item!r} has no prompt in the suite; expected one. Add it.")
         return PreferencePair(where, sample.prompt, clips[0], clips[1], *_scores(where, entry))

@@ -1,19 +1,26 @@
 """Preference training from a configuration."""
 
-from copy import deepcopy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from anisora.harness.errors import ConfigError, DataError
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.progress import announce, progress
+from anisora.harness.protocols import RewardModel
 from anisora.harness.types import Clip
 from anisora.harness.weights import load_tensor
 from anisora.models.cogvideox.autoencoder import SCALING
+from anisora.reward.trainer_reward import TrainerReward
 from anisora.training.buckets import Bucket, bucket_of, frames_needed
 from anisora.training.config import PreferenceConfig
 from anisora.training.families.cogvideox import CogVideoXFamily
+from anisora.training.framing import framed, shown
+from anisora.training.online_preference import OnlinePreference, OnlineRules
+from anisora.training.posed_items import PosedItem, read_posed_items
 from anisora.training.preference import Preference, SizedPair, gapo_or_dpo
 from anisora.training.preference_pairs import PreferencePair, read_pairs
+from anisora.training.reference_network import reference_network
+from anisora.training.reward_choice import reward_of
 from anisora.training.running import Surroundings
 
 if TYPE_CHECKING:
@@ -24,22 +31,95 @@ if TYPE_CHECKING:
 __all__ = ["make_preference"]
 
 
-def make_preference(given: Surroundings[PreferenceConfig]) -> Preference:
-    """Read and encode the pairs of a configuration, each by one of the processes; return the way to train on them.
+def make_preference(given: Surroundings[PreferenceConfig], *, judge: RewardModel | None = None) -> Preference:
+    """Return the way to train on pairs: those of a file, or those that the network draws.
+
+    Args:
+        given: Has the model.
+        judge: A reward in place of that of ``online``; it is closed with the training.
 
     Raises:
         DataError: There is nothing to train on.
-        ConfigError: The pairs do not fit the model.
+        ConfigError: There are no pairs, or they do not fit the model.
+        UnknownNameError: There is no such reward or suite.
         VideoUnreadable: A video cannot be decoded.
         RecordError: The cache cannot be written.
     """
-    config, share, family = given.config, given.share, given.family
+    config, family = given.config, given.family
+    if (config.pairs is None) == (config.online is None):
+        got = "neither" if config.pairs is None else "both"
+        raise ConfigError(
+            f"`pairs` is missing, or `online`: got {got}; expected a file of pairs, or how they are drawn from the "
+            "network. Give one of them."
+        )
     if config.guide_noise and not isinstance(family, CogVideoXFamily):
         raise ConfigError(
             f"`guide_noise` got true for {family.name!r}; expected it for models on CogVideoX alone, whose training "
             "has it. Leave it out."
         )
-    found = read_pairs(config.pairs, config.run, scale=config.score_scale if config.loss == "gapo" else None)
+    return _of_network(given, judge) if config.pairs is None else _of_file(given, config.pairs)
+
+
+def _settings(given: Surroundings[PreferenceConfig]) -> dict[str, Any]:
+    """Return what both ways to come by pairs have in common."""
+    config = given.config
+    assert config.beta is not None
+    assert config.guide_noise is not None
+    assert config.text_dropout is not None
+    assert config.condition_dropout is not None
+    return {
+        "loss": gapo_or_dpo(config.loss, beta=config.beta, base=config.gap_base, scale=config.score_scale),
+        "reference": reference_network(given),
+        "seed": config.seed,
+        "guide_noise": config.guide_noise,
+        "text_dropout": config.text_dropout,
+        "condition_dropout": config.condition_dropout,
+        "device": given.device,
+    }
+
+
+def _of_network(given: Surroundings[PreferenceConfig], judge: RewardModel | None) -> OnlinePreference:
+    """Encode the prompts that pairs are drawn of."""
+    config, online = given.config, given.config.online
+    assert online is not None
+    for name in ("steps", "save_every"):
+        if getattr(config, name) % online.every:
+            raise ConfigError(
+                f"`{name}` got {getattr(config, name)} with `online.every` {online.every}; expected a multiple of it: "
+                "clips that were drawn are in no checkpoint. Correct one of them."
+            )
+    if not online.low < online.high:
+        raise ConfigError(
+            f"`online.low` got {online.low:g} and `online.high` {online.high:g}; expected a lower and a higher reward. "
+            "Correct one of them."
+        )
+    reward = TrainerReward(reward_of(online) if judge is None else judge, invalid=online.invalid)
+    return OnlinePreference(
+        given.family,
+        framed(given, read_posed_items(online.data)),
+        given.encodings,
+        given.share,
+        rules=OnlineRules(
+            group_size=online.group_size,
+            every=online.every,
+            steps=online.steps,
+            low=online.low,
+            high=online.high,
+            scale=config.score_scale,
+            needs_gap=config.loss == "gapo",
+        ),
+        reward=reward,
+        gather=given.gather,
+        fps=given.fps,
+        is_bfloat16=given.is_bfloat16,
+        **_settings(given),
+    )
+
+
+def _of_file(given: Surroundings[PreferenceConfig], path: "Path") -> Preference:
+    """Read and encode pairs, each by one of the processes."""
+    config, share, family = given.config, given.share, given.family
+    found = read_pairs(path, config.run, scale=config.score_scale if config.loss == "gapo" else None)
     sized = [(pair, _sized(pair, given)) for pair in found]
     pairs = [each for _, each in sized if each is not None]
     left_out = [pair for pair, each in sized if each is None]
@@ -47,7 +127,7 @@ def make_preference(given: Surroundings[PreferenceConfig]) -> Preference:
         announce(f"Left out {len(left_out)} of {len(found)} pairs with a clip that is too short: {left_out[0].where}")
     if not pairs:
         raise DataError(
-            f"`pairs` got `{config.pairs}`, none of whose {len(found)} pairs is long enough; expected clips of "
+            f"`pairs` got `{path}`, none of whose {len(found)} pairs is long enough; expected clips of "
             f"{' or '.join(str(bucket.frames) for bucket in given.buckets)} frames. Choose smaller `buckets`."
         )
     own = pairs[share.process :: share.processes]
@@ -59,32 +139,16 @@ def make_preference(given: Surroundings[PreferenceConfig]) -> Preference:
     for each in own:
         given.encodings.text(each.prompt)
     given.wait_for_everyone()
-    assert config.beta is not None
-    assert config.guide_noise is not None
-    assert config.text_dropout is not None
-    assert config.condition_dropout is not None
-    return Preference(
-        family,
-        pairs,
-        given.encodings,
-        share,
-        loss=gapo_or_dpo(config.loss, beta=config.beta, base=config.gap_base, scale=config.score_scale),
-        reference=None if config.lora is not None else _frozen_copy(given),
-        seed=config.seed,
-        guide_noise=config.guide_noise,
-        text_dropout=config.text_dropout,
-        condition_dropout=config.condition_dropout,
-        device=given.device,
-    )
+    return Preference(family, pairs, given.encodings, share, **_settings(given), shown=shown(given, _posed(pairs)))
 
 
-def _frozen_copy(given: Surroundings[PreferenceConfig]) -> Any:  # noqa: ANN401 - a VelocityNetwork
-    """Return the network as it is before training, as a module of its own."""
-    from anisora.training.velocity_network import VelocityNetwork
-
-    copied = given.family.with_network(deepcopy(given.family.network))
-    reference = VelocityNetwork(copied, is_bfloat16=given.is_bfloat16)
-    return reference.to(given.device).requires_grad_(requires_grad=False).eval()
+def _posed(pairs: Sequence[SizedPair]) -> list[PosedItem]:
+    """Return the prompts of pairs with the first frames of their winners; files of latents have none to show."""
+    return [
+        PosedItem(f"pair-{place}", pair.prompt, pair.winner)
+        for place, pair in enumerate(pairs)
+        if isinstance(pair.winner, Clip)
+    ]
 
 
 def _sized(pair: PreferencePair, given: Surroundings[PreferenceConfig]) -> SizedPair | None:
@@ -109,7 +173,7 @@ def _sized(pair: PreferencePair, given: Surroundings[PreferenceConfig]) -> Sized
     frames, _, height, width = winner.shape
     bucket = Bucket(8 * height, 8 * width, 4 * (frames - 1) + 1)
     given.family.check_bucket(bucket)
-    return SizedPair(pair.prompt, _without_spread(winner), _without_spread(loser), *scores, bucket)
+    return SizedPair(pair.prompt, given.family.kept(winner), given.family.kept(loser), *scores, bucket)
 
 
 def _latents(where: str, path: "Path") -> "torch.Tensor":
@@ -123,12 +187,6 @@ def _latents(where: str, path: "Path") -> "torch.Tensor":
         )
     scaled: torch.Tensor = latents.transpose(0, 1) * SCALING
     return scaled.contiguous()
-
-
-def _without_spread(latents: "torch.Tensor") -> "dict[str, torch.Tensor]":
-    import torch
-
-    return {"mean": latents, "std": torch.zeros_like(latents)}
 
 
 def _common_bucket(winner: Clip, loser: Clip, given: Surroundings[PreferenceConfig]) -> Bucket | None:

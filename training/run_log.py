@@ -1,15 +1,14 @@
 """The log of a training: a line of JSON for each step."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from anisora.harness.journal import read_journal
 from anisora.harness.record import canonical_json
 from anisora.harness.runfolder import write_atomically
+from anisora.harness.training_folder import LOG
 
 __all__ = ["LOG", "cut_log", "read_log"]
-
-LOG: Final = "log.jsonl"
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

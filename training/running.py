@@ -1,11 +1,11 @@
 """A training from its configuration to the exported model: what all ways to train do before and after the loop."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import yaml
 
@@ -13,28 +13,29 @@ from anisora.harness.device import Device, Dtype, compute_device, exact_float32,
 from anisora.harness.errors import ConfigError, MissingExtra
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.progress import announce, progress
+from anisora.harness.protocols import TrainingLogger
 from anisora.harness.runfolder import write_atomically
+from anisora.harness.training_folder import CONFIG, MAY_DIFFER
 from anisora.harness.weights import cache_folder
 from anisora.training.adaptation import adapt, trained_parameters
 from anisora.training.buckets import Bucket
-from anisora.training.config import PreferenceConfig, TrainingConfig, settings_of
+from anisora.training.config import GrpoConfig, PreferenceConfig, TrainingConfig, settings_of
 from anisora.training.encodings import Encodings
 from anisora.training.export import MODEL, export_model
 from anisora.training.families.family import Family
-from anisora.training.families.opening import open_family, trainable_model
-from anisora.training.loop import Method, Rates, Share, share_of, train_loop
+from anisora.training.families.opening import check_flow_matching, open_family, trainable_model
+from anisora.training.live_logging import live_logging
+from anisora.training.loop import Method, Rates, Share, Watcher, share_of, train_loop
 from anisora.training.losses.preference import FLOW_DPO_BETA, GAPO_BETA
+from anisora.training.posed_items import FIRST_FRAMES
+from anisora.training.run_record import record_training
+from anisora.training.sample_clips import SAMPLES, SampleClips, shown_first
 
 if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
 
-__all__ = ["CONFIG", "Surroundings", "run_training"]
-
-CONFIG: Final = "config.yaml"
-"""In the run folder: the configuration with everything that it did not say."""
-_MAY_DIFFER: Final = frozenset({"steps", "save_every", "keep", "out"})
-"""Fields that may be others when a training goes on."""
+__all__ = ["Surroundings", "run_training"]
 
 Config = TypeVar("Config", bound=TrainingConfig)
 
@@ -54,6 +55,8 @@ class Surroundings(Generic[Config]):
     is_bfloat16: bool
     """Whether networks compute in bfloat16."""
     wait_for_everyone: Callable[[], None]
+    gather: "Callable[[torch.Tensor], torch.Tensor]"
+    """Joins the rows of all processes, in their order."""
     is_shown: bool
     """Whether this process tells people how far it is."""
 
@@ -77,6 +80,7 @@ def run_training(
     cache: Path | None = None,
     fresh: bool = False,
     quiet: bool = True,
+    loggers: Sequence[TrainingLogger] = (),
 ) -> Path:
     """Train as asked, from the newest checkpoint of the run folder on; return the folder of the trained model.
 
@@ -86,14 +90,17 @@ def run_training(
         cache: Where encoded clips are kept; the cache's folder by default.
         fresh: Begin again in a folder that has checkpoints.
         quiet: Say nothing.
+        loggers: Are told of it, by the first process.
 
     Raises:
         ConfigError: The configuration does not fit the model, or the run folder is of another one.
         WeightsMissing: Parts of the model are absent.
         DataError: There is nothing to train on.
-        RecordError: A checkpoint is damaged, or the cache cannot be written.
+        RecordError: A checkpoint is damaged, the cache cannot be written, or a logger did not take what is done.
     """
-    trainable_model(asked.model, asked.expert)
+    _, model = trainable_model(asked.model, asked.expert)
+    if isinstance(asked, GrpoConfig):
+        check_flow_matching(asked.model, model)
     accelerator, device = _accelerator()
     is_shown = accelerator.is_main_process and not quiet
     dtype = _dtype(asked.dtype, device)
@@ -111,6 +118,14 @@ def run_training(
     buckets = tuple(Bucket(*each) for each in config.buckets or ())
     if accelerator.is_main_process:
         _claim(config, fresh=fresh)
+        record_training(
+            config,
+            family,
+            model.weights(),
+            processes=accelerator.num_processes,
+            device=str(accelerator.device),
+            fresh=fresh,
+        )
     accelerator.wait_for_everyone()
     with DecoderPool() as reader:
         assert config.fps is not None
@@ -128,11 +143,34 @@ def run_training(
                 device=accelerator.device,
                 is_bfloat16=dtype == "bfloat16",
                 wait_for_everyone=accelerator.wait_for_everyone,
+                gather=lambda rows: accelerator.gather(rows.to(accelerator.device)),
                 is_shown=is_shown,
             )
         )
         family.forget_text()
-        return _train(config, family, method, accelerator, dtype, is_shown=is_shown)
+        watchers: list[Watcher] = []
+        if config.samples is not None:
+            clips = SampleClips(
+                family,
+                encodings,
+                shown_first(method.shown, config.samples),
+                config.samples,
+                run=config.out,
+                reader=reader,
+                fps=config.fps,
+                steps=config.steps,
+                guidance=config.guidance if isinstance(config, GrpoConfig) else None,
+                process=(accelerator.process_index, accelerator.num_processes),
+                wait_for_everyone=accelerator.wait_for_everyone,
+                device=accelerator.device,
+                is_bfloat16=dtype == "bfloat16",
+            )
+            watchers.append(clips)
+        try:
+            with live_logging(config.out, loggers if accelerator.is_main_process else ()) as logged:
+                return _train(config, family, method, accelerator, dtype, watchers, is_shown=is_shown, logged=logged)
+        finally:
+            method.close()
 
 
 def _train(
@@ -141,8 +179,10 @@ def _train(
     method: Method,
     accelerator: "Accelerator",
     dtype: Dtype,
+    watchers: Sequence[Watcher],
     *,
     is_shown: bool,
+    logged: Callable[[], None],
 ) -> Path:
     from anisora.training.velocity_network import VelocityNetwork
 
@@ -161,7 +201,12 @@ def _train(
     assert config.gradient_clip is not None
     rates = Rates(config.learning_rate, config.gradient_clip)
     with progress("train", config.steps, shown=is_shown, unit="steps") as advance:
-        average = train_loop(config, method, network, accelerator, rates, told=advance)
+
+        def told() -> None:
+            advance()
+            logged()
+
+        average = train_loop(config, method, network, accelerator, rates, told=told, watchers=watchers)
     if accelerator.is_main_process:
         card = {
             "base": config.model,
@@ -231,7 +276,8 @@ def _resolved(config: Config, family: Family) -> Config:
         "gradient_clip": recipe.gradient_clip,
         "text_dropout": recipe.text_dropout,
         "condition_dropout": recipe.condition_dropout,
-        "skip_frames": 0 if isinstance(config, PreferenceConfig) else recipe.skip_frames,  # made clips begin at once
+        # Made clips begin at once, and so does what is to be made.
+        "skip_frames": 0 if isinstance(config, PreferenceConfig | GrpoConfig) else recipe.skip_frames,
         "guides": recipe.guides,
         "guide_noise": recipe.guide_noise,
         "beta": FLOW_DPO_BETA if isinstance(config, PreferenceConfig) and config.loss == "dpo" else GAPO_BETA,
@@ -263,14 +309,14 @@ def _claim(config: TrainingConfig, *, fresh: bool) -> None:
         raise ConfigError(f"`out` got `{config.out}`, which is a file; expected a folder. Choose another one.")
     if path.is_file():
         if fresh:
-            for name in ("checkpoints", MODEL):
+            for name in ("checkpoints", MODEL, SAMPLES, FIRST_FRAMES):
                 shutil.rmtree(config.out / name, ignore_errors=True)
         else:
             before = yaml.safe_load(path.read_text(encoding="utf-8"))
             other = sorted(
                 name
                 for name in said.keys() | before.keys()
-                if name not in _MAY_DIFFER and said.get(name) != before.get(name)
+                if name not in MAY_DIFFER and said.get(name) != before.get(name)
             )
             if other:
                 name = other[0]

@@ -12,7 +12,8 @@ from anisora.training.drawn_samples import Levels, generator_of, stacked_inputs,
 from anisora.training.encodings import Encodings
 from anisora.training.families.family import Family, Inputs, Level
 from anisora.training.items import SizedItem
-from anisora.training.loop import Losses, Share
+from anisora.training.loop import Losses, Method, Share
+from anisora.training.posed_items import FramedItem
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +37,7 @@ class SupervisedPart(NamedTuple):
     inputs: Inputs
 
 
-class Supervised:
+class Supervised(Method):
     """Satisfies ``loop.Method``."""
 
     def __init__(
@@ -51,6 +52,7 @@ class Supervised:
         text_dropout: float,
         condition_dropout: float,
         device: "torch.device",
+        shown: Sequence[FramedItem] = (),
     ) -> None:
         """Take what samples are made of.
 
@@ -64,14 +66,16 @@ class Supervised:
             text_dropout: Chance of no prompt.
             condition_dropout: Chance of no images.
             device: Where the network is.
+            shown: What sample clips are drawn from.
         """
+        self.shown = shown
         self._family, self._items, self._encodings, self._share = family, items, encodings, share
         self._seed, self._guides, self._device = seed, guides, device
         self._text_dropout, self._condition_dropout = text_dropout, condition_dropout
         batch_size = share.processes * share.parts * share.size
         self._batches = BatchesInOrder(BatchPlan([each.bucket for each in items], batch_size, seed))
 
-    def parts(self, step: int) -> list[SupervisedPart]:
+    def parts(self, step: int, network: Any) -> list[SupervisedPart]:  # noqa: ANN401 - data do not depend on it
         """Return this process's parts of a step; steps are asked for in order."""
         batch = self._batches.at(step)
         return [self._part([self._sample(batch, place) for place in own]) for own in self._share.places()]

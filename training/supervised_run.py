@@ -3,7 +3,9 @@
 from anisora.harness.errors import DataError
 from anisora.harness.progress import announce, progress
 from anisora.training.config import SupervisedConfig
+from anisora.training.framing import shown
 from anisora.training.items import SizedItem, read_items, sized_items
+from anisora.training.posed_items import PosedItem
 from anisora.training.running import Surroundings
 from anisora.training.supervised import Supervised
 
@@ -46,4 +48,5 @@ def make_supervised(given: Surroundings[SupervisedConfig]) -> Supervised:
         text_dropout=config.text_dropout,
         condition_dropout=config.condition_dropout,
         device=given.device,
+        shown=shown(given, [PosedItem(each.item.id, each.item.prompt, each.item.clip) for each in items]),
     )

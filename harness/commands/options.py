@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from anisora.harness.errors import ConfigError
+from anisora.harness.loggers import DEFAULT_MLFLOW
 
 if TYPE_CHECKING:
     from anisora.harness.stages.session import RunOptions
@@ -18,6 +19,8 @@ __all__ = [
     "FRAME_RATE",
     "feature_options",
     "leaderboard_file",
+    "logging_choice",
+    "logging_options",
     "metric_device",
     "model_device",
     "option",
@@ -137,7 +140,7 @@ def leaderboard_file(path: Path) -> Path:
 def _mlflow(uri: str | None, *, off: bool) -> str | None:
     if off and uri:
         raise ConfigError(f"`--mlflow` got {uri!r}, and `--no-mlflow` was given; leave one of them out.")
-    return None if off else uri or "default"
+    return None if off else uri or DEFAULT_MLFLOW
 
 
 def _weights(_: click.Context, __: click.Parameter, value: Path | None) -> None:
@@ -203,14 +206,7 @@ feature_options = _stacked(
 )
 """How features are computed: nothing here changes a number."""
 
-work_options = _stacked(
-    option(
-        "--out",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path("runs"),
-        show_default=True,
-        help="Where run folders are written.",
-    ),
+logging_options = _stacked(
     option(
         "--db",
         default="leaderboard.duckdb",
@@ -223,6 +219,18 @@ work_options = _stacked(
         help="Where MLflow keeps runs; MLFLOW_TRACKING_URI, or else mlflow.db beside the leaderboard, by default.",
     ),
     option("--no-mlflow", is_flag=True, help="Log nothing to MLflow."),
+)
+"""Where runs are told."""
+
+work_options = _stacked(
+    option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("runs"),
+        show_default=True,
+        help="Where run folders are written.",
+    ),
+    logging_options,
     feature_options,
     option("--fresh/--resume", default=False, help="Begin the run again, or go on where it was (default)."),
     option("--commercial-ok", is_flag=True, help="Refuse metrics whose licence forbids commercial use."),
@@ -256,6 +264,17 @@ score_options = _stacked(
 """What to score."""
 
 
+def logging_choice(parameters: dict[str, Any]) -> tuple[Path | None, str | None]:
+    """Take the logging options out of a command's parameters.
+
+    Returns:
+        The leaderboard file, and MLflow's URI or ``default``; None for none.
+    """
+    database = parameters.pop("db")
+    db = None if database == "off" else leaderboard_file(Path(database))
+    return db, _mlflow(parameters.pop("mlflow"), off=parameters.pop("no_mlflow"))
+
+
 def run_options(parameters: dict[str, Any]) -> "tuple[RunOptions, bool, bool]":
     """Take the work options out of a command's parameters.
 
@@ -265,12 +284,13 @@ def run_options(parameters: dict[str, Any]) -> "tuple[RunOptions, bool, bool]":
     from anisora.harness.stages.session import RunOptions
 
     as_json, quiet = parameters.pop("as_json"), parameters.pop("quiet")
-    database, out = parameters.pop("db"), parameters.pop("out")
+    out = parameters.pop("out")
     _check_folder("--out", out)
+    db, mlflow = logging_choice(parameters)
     made = RunOptions(
         out=out,
-        db=None if database == "off" else leaderboard_file(Path(database)),
-        mlflow=_mlflow(parameters.pop("mlflow"), off=parameters.pop("no_mlflow")),
+        db=db,
+        mlflow=mlflow,
         cache=parameters.pop("cache"),
         workers=parameters.pop("workers"),
         fresh=parameters.pop("fresh"),

@@ -17,11 +17,11 @@ from anisora.harness.cache import FeatureCache
 from anisora.harness.device import describe
 from anisora.harness.errors import RecordError
 from anisora.harness.features import FeatureStore
+from anisora.harness.loggers import made_loggers
 from anisora.harness.media.decoder import DecodeLimits, DecodeOptions, DecoderPool
 from anisora.harness.progress import announce, progress
 from anisora.harness.protocols import PreparingGenerator, RunLogger
 from anisora.harness.record import Counters, Protocol, RunRecord
-from anisora.harness.registry import registry
 from anisora.harness.revision import git_revision
 from anisora.harness.runfolder import ClipRow, RunFolder, ScoreRow, sha256_of_file
 from anisora.harness.stages.aggregate import AGGREGATION, aggregate
@@ -117,7 +117,9 @@ def execute(job: Job, options: RunOptions, *, folder: RunFolder | None = None) -
         if options.show_progress:
             announce(told)
     decode = DecodeOptions(colour=job.spec.decode, backend=job.spec.decoder, limits=options.limits)
-    loggers = [] if options.generate_only else _loggers(options)
+    loggers: list[RunLogger] = (
+        [] if options.generate_only else made_loggers("loggers", db=options.db, mlflow=options.mlflow)
+    )
     # Two decoders per worker: a clip and its ground truth are read in step. None is started yet, but a library that is
     # not installed is told before anything is written.
     shared = options.decoders if options.decoders is not None and options.decoders.options == decode else None
@@ -173,16 +175,6 @@ def _log_file(folder: RunFolder) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         handler.close()
-
-
-def _loggers(options: RunOptions) -> list[RunLogger]:
-    known = registry("loggers")
-    found: list[RunLogger] = []
-    if options.db is not None:
-        found.append(known.get("duckdb")(path=options.db))
-    if options.mlflow is not None:
-        found.append(known.get("mlflow")("" if options.mlflow == "default" else options.mlflow, beside=options.db))
-    return found
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ def interval_figure(table: LeaderboardTable) -> "Figure":
         else:
             panel.set_visible(False)
     first = panels[0, 0]
-    first.set_yticks(range(len(generated)), [drawable(row.model) for row in generated])
+    first.set_yticks(range(len(generated)), [drawable(table.name(row)) for row in generated])
     first.set_ylim(len(generated) - 0.5, -0.5)
     return figure
 
@@ -78,7 +78,7 @@ def matrix_figure(matrix: EffectMatrix) -> "Figure":
                 panel.add_patch(Rectangle(corner, 0.96, 0.92, fill=False, edgecolor=INK, linewidth=1.1))
             panel.text(right, down, _sign(effect), ha="center", va="center", color=INK)
     panel.set_xticks(range(columns), [_head(column) for column in matrix.columns], rotation=35, ha="right")
-    panel.set_yticks(range(rows), [drawable(row.model) for row in matrix.rows])
+    panel.set_yticks(range(rows), [drawable(f"{row.model}{row.warnings}") for row in matrix.rows])
     panel.set_xlim(-0.5, columns - 0.5)
     panel.set_ylim(rows - 0.5, -0.5)
     panel.tick_params(length=0, colors=INK)

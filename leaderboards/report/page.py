@@ -169,21 +169,13 @@ def _board(table: LeaderboardTable, words: Words) -> list[tuple[str, list[dict[s
             for place, (column, cell, span) in enumerate(zip(table.columns, row.cells, spans, strict=True))
         ]
         scored, items, clusters = row.coverage
-        name, settings = _name(table, row)
+        name, settings = table.name_and_settings(row)
         line = {
             **{"model": row.model, "name": name, "settings": settings},
             **{"cells": cells, "scored": scored, "planned": items, "clusters": clusters},
         }
         made["truth" if row.reference else "systems"].append(line)
     return [(kind, rows) for kind, rows in made.items() if rows]
-
-
-def _name(table: LeaderboardTable, row: Row) -> tuple[str, str]:
-    """Return a system's name with its marks, and the settings that its spec states."""
-    name, _, settings = row.model.partition(":")
-    untrained = " [UNTRAINED]" if row.untrained is not None else ""
-    subset = f" [SUBSET {row.subset}]" if row.subset else ""
-    return f"{name}{table.marks(row)}{subset}{untrained}", settings
 
 
 def _span(table: LeaderboardTable, place: int) -> tuple[float, float]:
@@ -211,7 +203,7 @@ def _matrix(data: ReportData, words: Words) -> list[dict[str, Any]]:
         return []
     return [
         {
-            "name": row.model.partition(":")[0],
+            "name": f"{row.model.partition(':')[0]}{row.warnings}",
             "settings": row.model.partition(":")[2],
             "cells": [
                 _matrix_cell(column, effect, words)
@@ -270,7 +262,7 @@ def _examples(data: ReportData, media: Media, words: Words) -> list[dict[str, An
     rows = sorted(data.table.rows, key=lambda row: not row.reference)
     for choice in data.choices:
         clips = [
-            {"name": row.model, "truth": row.reference, "moving": media.clips[row.run_id, choice.item]}
+            {"name": data.table.name(row), "truth": row.reference, "moving": media.clips[row.run_id, choice.item]}
             for row in rows
             if (row.run_id, choice.item) in media.clips
         ]

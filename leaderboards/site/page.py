@@ -171,13 +171,11 @@ def _bodies(
 
 
 def _row(table: LeaderboardTable, row: Row, submission: Submission, say: SiteWords) -> dict[str, Any]:
-    name, _, settings = row.model.partition(":")
-    untrained = " [UNTRAINED]" if row.untrained is not None else ""
-    subset = f" [SUBSET {row.subset}]" if row.subset else ""
+    name, settings = table.name_and_settings(row)
     scored, items, clusters = row.coverage
     return {
         "model": row.model,
-        "name": f"{name}{table.marks(row)}{subset}{untrained}",
+        "name": name,
         "settings": settings,
         "href": f"../{_run_path(row.run_id)}",
         "cells": [board_cell(row, column, cell, say) for column, cell in zip(table.columns, row.cells, strict=True)],

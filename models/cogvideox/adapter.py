@@ -14,7 +14,7 @@ from anisora.harness.memory_estimate import DTYPE_BYTES
 from anisora.harness.networks import inference, parameters_of
 from anisora.harness.protocols import GenerationSettings
 from anisora.harness.types import Frames, Sample
-from anisora.models.cogvideox.autoencoder import decode_latents, encode_image
+from anisora.models.cogvideox.autoencoder import decoded_frames, encode_image
 from anisora.models.cogvideox.components import (
     CogVideoXFiles,
     CogVideoXParts,
@@ -206,10 +206,7 @@ class CogVideoXGenerator(DiffusionGenerator[_Networks]):
                 for state in states:
                     latents = state
             placement.ready(parts.vae)
-            video = decode_latents(parts.vae, latents, tiled=self._runs_on.tiling)[0]
-            levels = ((video.permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255)
-            frames: Frames = levels.to(torch.uint8).cpu().numpy()
-        return frames
+            return decoded_frames(parts.vae, latents, tiled=self._runs_on.tiling)
 
     @property
     def _batched(self) -> bool:

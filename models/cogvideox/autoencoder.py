@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from anisora.harness.errors import ConfigError
 from anisora.harness.networks import without_numbers
+from anisora.harness.types import Frames
 from anisora.models.cogvideox.drawn_noise import step_noise
 
 if TYPE_CHECKING:
     import torch
     from diffusers import AutoencoderKLCogVideoX
 
-__all__ = ["SCALING", "build_autoencoder", "decode_latents", "encode_image", "encode_posterior"]
+__all__ = [
+    "SCALING",
+    "build_autoencoder",
+    "decode_latents",
+    "decoded_frames",
+    "encode_image",
+    "encode_posterior",
+]
 
 SCALING: Final = 0.7
 """What a latent is multiplied by for the transformer."""
@@ -117,3 +125,17 @@ def decode_latents(
             "and sample_width of the VAE; 480 and 720 fit."
         )
     return decoded
+
+
+def decoded_frames(autoencoder: "AutoencoderKLCogVideoX", latents: "torch.Tensor", *, tiled: bool = False) -> Frames:
+    """Return the frames of a clip's latents; arguments and errors as of ``decode_latents``, with a batch of 1.
+
+    Returns:
+        (frames, height, width, 3) uint8.
+    """
+    import torch
+
+    video = decode_latents(autoencoder, latents, tiled=tiled)[0]
+    levels = ((video.permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255)
+    frames: Frames = levels.to(torch.uint8).cpu().numpy()
+    return frames

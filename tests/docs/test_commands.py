@@ -64,12 +64,13 @@ def make_target(command: str) -> str | None:
 
 
 def help_examples() -> list[str]:
-    """Return the examples in the help texts of all commands."""
+    """Return the examples in the help texts of all commands, each once, but for those that a page runs too."""
     found = []
+    of_pages = {command for page in doc_pages() for command in commands_in(page)}
     for words, command, _ in generator().commands():
         lines = [line.strip() for line in (command.help or "").splitlines()]
         found += [line for line in lines if words and line.startswith("anisora ")]
-    return found
+    return [line for line in dict.fromkeys(found) if line not in of_pages]
 
 
 # -- fast: what stands there
@@ -199,6 +200,7 @@ def run_line(command: str, folder: Path, cache: Path) -> str:
 
 PREPARATIONS: dict[str, Callable[[Path], object] | None] = {
     "README.md": None,  # the prepared folder
+    "docs/audit.md": None,
     "docs/datasets/anisora-948.md": prepare_benchmark,
     "docs/datasets/showcase-13.md": prepare_showcase,
     "docs/datasets/vbench-i2v.md": prepare_vbench_i2v,

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from anisora.leaderboards.store import Leaderboard
 pytestmark = pytest.mark.slow
 
 MODEL = ["--model", "damage/blur:severity=0.5", "--workers", "1"]
+STAGES = ("start", "generate", "score", "write", "ingest")
 KEPT = ("clips.parquet", "scores.parquet", "errors.jsonl")
 
 
@@ -25,7 +27,8 @@ class Undisturbed:
     suite: Path
     files: dict[str, bytes]
     scores: list[tuple[object, ...]]
-    stages: dict[str, tuple[float, float]]
+    stages: dict[str, float]
+    """{stage: seconds that it took}"""
 
 
 def database_rows(path: Path) -> list[tuple[object, ...]]:
@@ -56,14 +59,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
         ),
         ended,
     ]
-    names = ("start", "generate", "score", "write", "ingest")
     return Undisturbed(
         suite=suite,
         files={name: (run / name).read_bytes() for name in KEPT},
         scores=database_rows(folder / "leaderboard.duckdb"),
-        stages={
-            name: (left - begun, right - begun) for name, left, right in zip(names, marks, marks[1:], strict=False)
-        },
+        stages={name: right - left for name, (left, right) in zip(STAGES, pairwise(marks), strict=True)},
     )
 
 
@@ -108,7 +108,8 @@ def test_a_disk_that_cannot_be_written_is_one_line_and_costs_no_byte(
     assert_as_undisturbed(tmp_path, undisturbed)
 
 
-def _kill_after(command: list[str], folder: Path, delay: float) -> None:
+def _kill_in(stage: str, command: list[str], folder: Path, delay: float) -> None:
+    """Start a program and kill it some time after it has come to a stage."""
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -117,6 +118,8 @@ def _kill_after(command: list[str], folder: Path, delay: float) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    while process.poll() is None and STAGES.index(_stage_reached(folder)) < STAGES.index(stage):
+        time.sleep(0.002)
     try:
         process.wait(delay)
     except subprocess.TimeoutExpired:
@@ -139,12 +142,12 @@ def _stage_reached(folder: Path) -> str:
 def test_kills_at_twenty_random_times_cost_no_byte(tmp_path: Path, undisturbed: Undisturbed) -> None:
     chance = random.Random(20)
     reached = []
-    for stage, (left, right) in undisturbed.stages.items():
+    for stage, seconds in undisturbed.stages.items():
         for place in range(4):
             folder = tmp_path / f"{stage}{place}"
             folder.mkdir()
             command = [*COMMAND, "run", str(undisturbed.suite), *MODEL]
-            _kill_after(command, folder, chance.uniform(left, right))
+            _kill_in(stage, command, folder, chance.uniform(0, seconds) if place else 0)
             reached.append(_stage_reached(folder))
             anisora(["run", undisturbed.suite, *MODEL], cwd=folder, check=True)
             assert_as_undisturbed(folder, undisturbed)

@@ -70,6 +70,7 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, rated: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_frozen_features_of_a_network_tell_the_severity_on_scenes_that_were_never_seen(tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite_pytorch")
     rated_clips().write_rated_clips(tmp_path / "rated", 50, num_frames=4)

@@ -12,7 +12,6 @@ from training_clips import SMALL, write_clips
 from anisora.harness.errors import AnisoraError
 from anisora.harness.stages.run import run as generate
 from anisora.harness.stages.session import RunOptions
-from anisora.training.best_of_n import Choice, write_preference_pairs
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
@@ -115,8 +114,8 @@ def test_pairs_of_seeds_are_the_clips_of_a_run_with_the_prompts_of_its_suite(tmp
     options = RunOptions(out=tmp_path / "runs", db=None, mlflow=None, cache=None, generate_only=True)
     generate(str(suite), model="damage/noise", seeds=[0, 1], options=options)
     run = only_run(tmp_path / "runs")
-    chosen = Choice(sample_id="item00", seed=1, reward=0.9, all_rewards={0: 0.2, 1: 0.9}, errors={})
-    write_preference_pairs([chosen], tmp_path / "pairs.jsonl")
+    line = {"sample_id": "item00", "winner": 1, "loser": 0, "winner_reward": 0.9, "loser_reward": 0.2}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(line) + "\n")
     (pair,) = read_pairs(tmp_path / "pairs.jsonl", run, scale=1.0)
     assert [Path(str(getattr(clip, "path", clip))).is_file() for clip in (pair.winner, pair.loser)] == [True, True]
     assert pair.winner != pair.loser

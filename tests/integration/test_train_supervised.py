@@ -3,9 +3,7 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 from small_suite import environment
 from tiny_models import posed
 from training_clips import SMALL, write_clips
+from training_processes import start_two, train_command
 
 from anisora.harness.errors import AnisoraError, ConfigError, RecordError
 from anisora.harness.media.decoder import DecoderPool
@@ -229,37 +228,19 @@ def test_the_list_of_the_authors_gives_what_the_manifest_gives(clips: Path, tmp_
     assert losses(tmp_path / "a") == losses(tmp_path / "b")
 
 
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
-
-
 def command_of(clips: Path, out: Path, **said: Any) -> list[str]:
-    settings = {**SMALL, "model": "anisora-v1:tiny", "data": str(clips), "out": str(out), **said}
-    words = [word for name, value in settings.items() for word in ("--set", f"{name}={json.dumps(value)}")]
-    code = "from anisora.harness.cli import main; main()"
-    return [sys.executable, "-c", code, "train", "supervised", *words]
+    return train_command("supervised", settings_of_command(clips, out, **said))
+
+
+def settings_of_command(clips: Path, out: Path, **said: Any) -> dict[str, Any]:
+    return {**SMALL, "model": "anisora-v1:tiny", "data": str(clips), "out": str(out), **said}
 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(clips: Path, tmp_path: Path) -> None:
     said = {"batch_size": 4, "gradient_accumulation_steps": 2, "steps": 3, "gradient_clip": 1.0}
     train(clips, tmp_path / "one", "anisora-v1", **said)
-    surroundings = environment(ANISORA_CACHE=str(tmp_path / "cache"), PYTHONPATH=os.environ.get("PYTHONPATH", ""))
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "ANISORA_DEVICE": "cpu"}
-    processes = [
-        subprocess.Popen(
-            command_of(clips, tmp_path / "two", **said),
-            env={**surroundings, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    told = [process.communicate(timeout=600)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], told
+    start_two("supervised", settings_of_command(clips, tmp_path / "two", **said), tmp_path / "cache")
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(two) == 3
     for ours, theirs in zip(two, one, strict=True):

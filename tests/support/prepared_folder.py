@@ -9,6 +9,8 @@
 Help texts find in addition:
 
     runs/demo-my-model-0123456789/   a finished run of outputs/v2/
+    runs/demo-seeds-0123456789/      clips of two items, two each
+    runs/style/                      a training of two steps
     leaderboard.duckdb               a copy of runs/demo/leaderboard.duckdb
     trained.pth                      a checkpoint of a training: tensors and options
     vbench_eval_results.json         a result file as VBench writes it
@@ -91,8 +93,12 @@ def prepare(folder: Path, cache: Path) -> Path:
             frames, info = pool.read_frames(sample.ground_truth)
             made.append((sample.id, degrade("noise", frames, severity=0.1), info.fps))
         _write(pool, folder / "outputs" / "v2", made)
-    arguments = ["evaluate", "demo", "--videos", "outputs/v2", "--model", "my-model", "--out", "made", "--db", "off"]
-    anisora(arguments, cwd=folder, check=True, timeout=300, ANISORA_CACHE=str(cache))
+    arguments = ["evaluate", "demo", "--videos", "outputs/v2", "--model", "my-model", "--out", "made/scored"]
+    arguments += ["--metrics", "temporal_flickering,sharpness,flow_magnitude,feature_consistency"]  # some: it is rerun
+    noisy = ["generate", "demo", "--model", "damage/noise", "--seeds", "0,1", "--limit", "2", "--out", "made/seeds"]
+    training = ["train", "supervised", "--model", "anisora-v3:tiny", "--data", "demo", "--steps", "2", "--out"]
+    for words in (arguments, noisy, [*training, "made/style", "--set", "lora.rank=4"]):
+        anisora([*words, "--db", "off"], cwd=folder, check=True, timeout=600, ANISORA_CACHE=str(cache))
     return folder
 
 
@@ -128,7 +134,9 @@ def _write_figure_data(folder: Path) -> None:
 
 def add_named_run(folder: Path) -> None:
     """Give a copy of the prepared folder the run and the leaderboard that help texts name."""
-    shutil.copytree(only_run(folder / "made"), folder / "runs" / NAMED_RUN)
+    shutil.copytree(only_run(folder / "made" / "scored"), folder / "runs" / NAMED_RUN)
+    shutil.copytree(only_run(folder / "made" / "seeds"), folder / "runs" / "demo-seeds-0123456789")
+    shutil.copytree(folder / "made" / "style", folder / "runs" / "style")
     shutil.copy(folder / "runs" / "demo" / "leaderboard.duckdb", folder)
     _write_checkpoint(folder)
     _write_gallery(folder)

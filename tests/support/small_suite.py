@@ -60,7 +60,7 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def anisora(
-    arguments: Sequence[str | Path], *, cwd: Path, check: bool = False, timeout: float = 120, **extra: str
+    arguments: Sequence[str | Path], *, cwd: Path, check: bool = False, timeout: float = 600, **extra: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a folder of its own and return what it printed."""
     extra.setdefault("ANISORA_CACHE", str(cwd / "cache"))

@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from anisora.harness.errors import ConfigError
-from anisora.models.cogvideox.autoencoder import SCALING, encode_posterior
+from anisora.harness.protocols import GenerationSettings
+from anisora.harness.types import Frames
+from anisora.models.cogvideox.adapter import CogVideoXGenerator
+from anisora.models.cogvideox.autoencoder import SCALING, decoded_frames, encode_posterior
 from anisora.models.cogvideox.components import CogVideoXParts
 from anisora.models.cogvideox.drawn_noise import step_noise
-from anisora.models.cogvideox.guide_slots import slot_of_frame, uses_clip_latent
+from anisora.models.cogvideox.guide_slots import guides_in_slots, latent_frames, slot_of_frame, uses_clip_latent
+from anisora.models.cogvideox.sampling import sample_latents
 from anisora.models.cogvideox.transformer_call import TransformerCall
 from anisora.models.placement import Placement
 from anisora.training.conditions import GuideDraw, guide_condition
-from anisora.training.families.family import Encoded, Family, Inputs, Level, OfGuides
+from anisora.training.families.family import Encoded, Family, Inputs, Level, OfGuides, Sampling
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +33,7 @@ _SIDE = 16
 class CogVideoXFamily(Family):
     """A release on CogVideoX's networks."""
 
+    generator: CogVideoXGenerator
     parts: CogVideoXParts
     placement: Placement
     call: TransformerCall
@@ -82,6 +87,10 @@ class CogVideoXFamily(Family):
         """Return a sample of the latents of a clip, (T, 16, h, w)."""
         return _sampled(clip, generator)
 
+    def kept(self, latents: "torch.Tensor") -> Encoded:
+        """Return a posterior without spread at latents, (T, 16, h, w), scaled."""
+        return {"mean": latents, "std": latents * 0}
+
     def condition(
         self,
         clean: "torch.Tensor",
@@ -96,6 +105,34 @@ class CogVideoXFamily(Family):
             return _sampled(guides[(frame,)], generator)
 
         return guide_condition(clean[None], draw, num_frames, encoded)[0], None
+
+    def posed(
+        self, first_frame: Encoded, num_frames: int, generator: "torch.Generator"
+    ) -> "tuple[torch.Tensor, torch.Tensor | None]":
+        """Return the condition of a clip, (T, 16, h, w): a sample of its first frame in its slot, zeros elsewhere."""
+        guide = _sampled(first_frame, generator)
+        return guides_in_slots([guide], [slot_of_frame(0)], latent_frames(num_frames))[0], None
+
+    def latent_shape(self, condition: "torch.Tensor") -> tuple[int, ...]:
+        """Return (T, 16, h, w)."""
+        return tuple(condition.shape)
+
+    def sampled(
+        self, inputs: Inputs, without: "torch.Tensor", generator: "torch.Generator", sampling: Sampling
+    ) -> "torch.Tensor":
+        """Return the latents of a clip, (1, T, 16, h, w)."""
+        height, width, frames, steps, guidance = sampling
+        asked = GenerationSettings(height=height, width=width, num_frames=frames, steps=steps, guidance=guidance)
+        request = self.generator.settings(asked)
+        latents = inputs.condition
+        for state in sample_latents(
+            self.call, inputs.condition, inputs.text, generator, steps=request.steps, negative_text=without
+        ):
+            latents = state
+        return latents
+
+    def _frames(self, latents: "torch.Tensor") -> Frames:
+        return decoded_frames(self.placement.ready(self.parts.vae), latents)
 
     def draw_level(self, generator: "torch.Generator") -> Level:
         """Draw how much a sample is noised."""

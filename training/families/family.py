@@ -3,9 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from anisora.models.generator import TINY_FRAMES, TINY_SIZE
+import numpy as np
+
+from anisora.harness.networks import inference
+from anisora.harness.types import Frames
+from anisora.models.generator import TINY_FRAMES, TINY_SIZE, DiffusionGenerator
 from anisora.models.released import Released
 from anisora.training.conditions import Draws, GuideDraw, draw_guides
 from anisora.training.losses.objective import Objective
@@ -14,7 +18,7 @@ from anisora.training.recipes import Recipe
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Encoded", "Family", "Inputs", "Level", "OfGuides"]
+__all__ = ["Encoded", "Family", "Inputs", "Level", "OfGuides", "Sampling"]
 
 Encoded = Mapping[str, "torch.Tensor"]
 """Tensors that an encoder made, by name, on the CPU."""
@@ -33,6 +37,16 @@ class Level(NamedTuple):
     """Of the loss."""
 
 
+class Sampling(NamedTuple):
+    """How clips are drawn; None leaves what the model's own adapter does."""
+
+    height: int
+    width: int
+    frames: int
+    steps: int | None = None
+    guidance: float | None = None
+
+
 class Inputs(NamedTuple):
     """What a network is given beside the noisy latents; a leading axis for a batch."""
 
@@ -47,8 +61,12 @@ class Inputs(NamedTuple):
 class Family(ABC):
     """A model of a family, loaded to be trained."""
 
+    negative_prompt: ClassVar[str | None] = None
+    """What sampling with guidance stays away from; None is an embedding of zeros."""
     name: str
     """The model's."""
+    generator: DiffusionGenerator[Any]
+    """Knows how the model is sampled."""
     is_untrained: bool
     """Whether it began as random numbers."""
     released: Released
@@ -117,6 +135,10 @@ class Family(ABC):
         """Return the latents of a clip, without a batch axis; where the posterior is sampled, with these draws."""
 
     @abstractmethod
+    def kept(self, latents: "torch.Tensor") -> Encoded:
+        """Return what would be kept of a clip whose latents are these, without a batch axis: ``clean`` gives them."""
+
+    @abstractmethod
     def condition(
         self,
         clean: "torch.Tensor",
@@ -126,6 +148,63 @@ class Family(ABC):
         generator: "torch.Generator",
     ) -> "tuple[torch.Tensor, torch.Tensor | None]":
         """Return the condition of a clip, and the embedding of its first guide for networks that have a branch."""
+
+    @abstractmethod
+    def posed(
+        self, first_frame: Encoded, num_frames: int, generator: "torch.Generator"
+    ) -> "tuple[torch.Tensor, torch.Tensor | None]":
+        """Return the condition of a clip that is to be drawn, and the embedding of its first frame.
+
+        Args:
+            first_frame: What ``encode_guides`` made of the frame.
+            num_frames: Of the clip.
+            generator: On the CPU; where the posterior is sampled, with its draws.
+        """
+
+    @abstractmethod
+    def latent_shape(self, condition: "torch.Tensor") -> tuple[int, ...]:
+        """Return the shape of the latents of a clip, without a batch axis.
+
+        Args:
+            condition: Of the clip, without a batch axis.
+        """
+
+    @abstractmethod
+    def sampled(
+        self, inputs: Inputs, without: "torch.Tensor", generator: "torch.Generator", sampling: Sampling
+    ) -> "torch.Tensor":
+        """Return the latents of a clip, drawn as the model's own adapter draws them, with the network as it is now.
+
+        The same draws give the same clip.
+
+        Args:
+            inputs: Of one clip, with a batch axis, on the device.
+            without: (1, tokens, dim), the embedding of the negative prompt.
+            generator: On the CPU; has given ``posed`` its draws.
+            sampling: How.
+
+        Returns:
+            (1, ...).
+        """
+
+    def decode(self, latents: "torch.Tensor") -> "torch.Tensor":
+        """Return the frames of latents, on the CPU.
+
+        Args:
+            latents: (B, ...), as sampling ends with them.
+
+        Returns:
+            (B, T, 3, H, W) uint8.
+        """
+        import torch
+
+        with inference():
+            frames = np.stack([self._frames(each[None]) for each in latents])
+        return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 1, 4, 2, 3)))
+
+    @abstractmethod
+    def _frames(self, latents: "torch.Tensor") -> Frames:
+        """Return the frames of the latents of one clip, (T, H, W, 3) uint8."""
 
     @abstractmethod
     def draw_level(self, generator: "torch.Generator") -> Level:

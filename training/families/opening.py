@@ -27,7 +27,7 @@ from anisora.training.losses.flow_matching import FLOW_MATCHING, SHIFT, flow_tab
 from anisora.training.losses.velocity import V_PREDICTION
 from anisora.training.recipes import COGVIDEOX, WAN
 
-__all__ = ["open_family", "trainable_model"]
+__all__ = ["check_flow_matching", "open_family", "trainable_model"]
 
 _ARGUMENTS = ("tiny", "weights")
 """Of a specification: others say how clips are sampled, which training does not do."""
@@ -68,6 +68,21 @@ def _has_training(model: CogVideoXGenerator | WanGenerator) -> bool:
     return not model.released.stock
 
 
+def check_flow_matching(text: str, model: DiffusionGenerator[Any]) -> None:
+    """Raise ConfigError unless a model is one of flow matching, whose steps with noise have known chances.
+
+    Args:
+        text: Its specification.
+        model: As ``trainable_model`` returns it.
+    """
+    if not isinstance(model, WanGenerator):
+        raise ConfigError(
+            f"`model` got {text!r}, whose network predicts v under another diffusion; GRPO's steps with noise are "
+            "those of flow matching: expected a model on Wan, anisora-v2 to anisora-v3.2 or wan-2.1. Tune this one by "
+            "`anisora train preference`."
+        )
+
+
 def open_family(
     text: str, *, expert: str | None, shift: float | None, device: Device, dtype: Dtype, is_full: bool
 ) -> Family:
@@ -89,7 +104,7 @@ def open_family(
     is_tiny = bool(spec.args.get("tiny", False))
     read = "float32" if is_full or is_tiny else dtype
     weights = str(spec.args.get("weights", ""))
-    common: dict[str, Any] = {"name": spec.name, "is_untrained": model.info.untrained}
+    common: dict[str, Any] = {"name": spec.name, "generator": model, "is_untrained": model.info.untrained}
     if isinstance(model, CogVideoXGenerator):
         if shift is not None:
             raise ConfigError(f"`shift` got {shift:g} for {spec.name!r}, whose levels are not shifted; leave it out.")

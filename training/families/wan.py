@@ -5,20 +5,25 @@ drawn is not published, so that ``random`` draws them as V1's training does.
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from anisora.harness.errors import ConfigError
+from anisora.harness.protocols import GenerationSettings
+from anisora.harness.types import Frames
+from anisora.models.generation_request import GenerationRequest
 from anisora.models.image_features import image_features
+from anisora.models.wan.adapter import WanGenerator
 from anisora.models.wan.condition_mask import keyframe_mask, pack_mask
 from anisora.models.wan.condition_tensor import condition_tensor, keyframe_video
 from anisora.models.wan.denoiser import WanDenoiser
 from anisora.models.wan.experts import is_high_noise
 from anisora.models.wan.frame_ids import FRAME_STEP
 from anisora.models.wan.latent_size import PATCH_SIZE, VAE_STRIDE
-from anisora.models.wan.preparation import WanNetworks
-from anisora.models.wan.releases import WanRelease
+from anisora.models.wan.preparation import WanNetworks, decoded_frames
+from anisora.models.wan.releases import NEGATIVE_PROMPT, WanRelease
+from anisora.models.wan.sampling import Denoise, Experts, SamplingInputs, sampled_states
 from anisora.training.conditions import Draws, GuideDraw
-from anisora.training.families.family import Encoded, Family, Inputs, Level, OfGuides
+from anisora.training.families.family import Encoded, Family, Inputs, Level, OfGuides, Sampling
 from anisora.training.losses.flow_matching import FlowTable
 
 if TYPE_CHECKING:
@@ -31,7 +36,9 @@ __all__ = ["WanFamily", "of_expert"]
 class WanFamily(Family):
     """A release on Wan's networks."""
 
+    negative_prompt: ClassVar[str | None] = NEGATIVE_PROMPT
     released: WanRelease
+    generator: WanGenerator
     networks: WanNetworks
     table: FlowTable
     """Levels of noise; of a model with two experts, those of the one in training."""
@@ -98,6 +105,10 @@ class WanFamily(Family):
         """Return the latents of a clip, (16, T, h, w): the mode of the posterior, without draws."""
         return clip["latents"]
 
+    def kept(self, latents: "torch.Tensor") -> Encoded:
+        """Return what would be kept of a clip whose latents are these."""
+        return {"latents": latents}
+
     def condition(
         self,
         clean: "torch.Tensor",
@@ -114,6 +125,69 @@ class WanFamily(Family):
         if draw.is_dropped:
             return torch.zeros_like(found["condition"]), None if image is None else torch.zeros_like(image)
         return found["condition"], image
+
+    def posed(
+        self, first_frame: Encoded, num_frames: int, generator: "torch.Generator"
+    ) -> "tuple[torch.Tensor, torch.Tensor | None]":
+        """Return the condition of a clip, (20, T, h, w), and CLIP's view of its first frame."""
+        return first_frame["condition"], first_frame.get("image")
+
+    def latent_shape(self, condition: "torch.Tensor") -> tuple[int, ...]:
+        """Return (16, T, h, w)."""
+        return (len(self.networks.vae.latents_mean), *condition.shape[1:])
+
+    def request(self, sampling: Sampling) -> GenerationRequest:
+        """Return how clips are drawn, without open ends.
+
+        Raises:
+            ConfigError: A setting is none of the model's.
+        """
+        height, width, frames, steps, guidance = sampling
+        asked = GenerationSettings(height=height, width=width, num_frames=frames, steps=steps, guidance=guidance)
+        return self.generator.settings(asked)
+
+    def sampled(
+        self, inputs: Inputs, without: "torch.Tensor", generator: "torch.Generator", sampling: Sampling
+    ) -> "torch.Tensor":
+        """Return the latents of a clip, (1, 16, T, h, w)."""
+        import torch
+
+        request = self.request(sampling)
+        latents = torch.randn(1, *self.latent_shape(inputs.condition[0]), generator=generator).to(inputs.condition)
+        given = SamplingInputs(condition=inputs.condition, text=inputs.text, negative_text=without, image=inputs.image)
+        schedule = self.generator.schedule(request)
+        for state in sampled_states(self._denoise(), latents, given, schedule, request.guidance):
+            latents = state.latents
+        return latents
+
+    def _denoise(self) -> Denoise | Experts:
+        """Return the network in training, with its companion where the model has two."""
+        own = WanDenoiser(self.network)
+        if not self.released.experts:
+            return own
+        other = WanDenoiser(self.other_network())
+        return Experts(own, other) if self.is_high_noise else Experts(other, own)
+
+    @property
+    def is_high_noise(self) -> bool:
+        """Whether it is the network for high noise that is trained, of a model that has two."""
+        return self.part == "transformer"
+
+    def other_network(self) -> Any:  # noqa: ANN401 - a module of diffusers
+        """Return the network that is not trained, of a model that has two; it is on the device."""
+        networks = self.networks
+        return networks.placement.ready(networks.parts.transformers[1 if self.is_high_noise else 0])
+
+    def is_trained_at(self, timestep: float) -> bool:
+        """Return whether it is the network in training that denoises a timestep.
+
+        Args:
+            timestep: 0 to 1000.
+        """
+        return not self.released.experts or is_high_noise(timestep) == self.is_high_noise
+
+    def _frames(self, latents: "torch.Tensor") -> Frames:
+        return decoded_frames(self.networks, latents)
 
     def draw_level(self, generator: "torch.Generator") -> Level:
         """Draw how much a sample is noised."""

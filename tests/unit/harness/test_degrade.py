@@ -128,7 +128,7 @@ def test_colour_drift_begins_with_the_original_and_ends_farthest_from_it(clip: n
     assert distances == sorted(distances)
 
 
-@pytest.mark.parametrize("name", ["freeze", "slow-pan"])
+@pytest.mark.parametrize("name", ["first-frame-copy", "freeze", "slow-pan"])
 def test_damages_from_an_image_use_the_first_frame_alone(name: str, clip: np.ndarray) -> None:
     assert DAMAGE_INFO[name].from_image
     held = np.repeat(clip[:1], len(clip), axis=0)
@@ -216,3 +216,29 @@ def test_the_page_of_damages_says_the_same() -> None:
     for name, info in DAMAGE_INFO.items():
         hurts = ", ".join(f"`{metric}`" for metric in info.hurts)
         assert f"| `damage/{name}` | {info.summary} | {hurts} |" in page
+
+
+def test_saturation_moves_colours_from_grey_and_keeps_the_luma() -> None:
+    clip = np.full((2, 8, 8, 3), (110, 120, 130), np.uint8)
+    out = degrade("saturation", clip, severity=0.5).astype(float)
+    luma = np.array((0.299, 0.587, 0.114))
+    before, after = clip[0, 0, 0] @ luma, out[0, 0, 0] @ luma
+    assert after == pytest.approx(before, abs=0.6)
+    assert out[0, 0, 0] - after == pytest.approx(1.8 * (clip[0, 0, 0] - before), abs=1)
+    grey = np.full((2, 8, 8, 3), 90, np.uint8)
+    assert np.array_equal(degrade("saturation", grey, severity=1), grey)
+
+
+def test_a_grid_brightens_every_eighth_row_and_column_alone() -> None:
+    clip = np.full((2, 20, 20, 3), 100, np.uint8)
+    out = degrade("grid", clip, severity=0.5)
+    lines = np.zeros((20, 20), bool)
+    lines[::8], lines[:, ::8] = True, True
+    assert (out[:, lines] == 112).all()
+    assert (out[:, ~lines] == 100).all()
+
+
+def test_first_frame_copy_mixes_each_frame_with_the_first(clip: np.ndarray) -> None:
+    out = degrade("first-frame-copy", clip, severity=0.25)
+    assert np.abs(out - (0.75 * clip + 0.25 * clip[0])).max() <= 0.501
+    assert (degrade("first-frame-copy", clip, severity=1) == clip[0]).all()

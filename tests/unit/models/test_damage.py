@@ -141,7 +141,7 @@ def test_a_sample_that_has_what_is_needed_is_not_refused(truth: Clip, image: Ima
     with_image = Sample(id="walk", condition=Condition(keyframes=((0.0, image),)))
     settings = GenerationSettings(num_frames=5, fps=8.0)
     served = [name for name in DAMAGES if Damage(f"damage/{name}").refuses(with_image, settings=settings) is None]
-    assert served == ["freeze", "slow-pan"]
+    assert served == ["first-frame-copy", "freeze", "slow-pan"]
 
 
 def test_an_unknown_damage_names_the_nearest() -> None:

@@ -1,6 +1,4 @@
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.protocols import GenerationSettings, GeneratorInfo, VideoReader
 from anisora.harness.types import Generated, Sample
 from anisora.reward.metric_reward import MetricReward
-from anisora.training.best_of_n import best_of_n, write_preference_pairs
+from anisora.training.best_of_n import best_of_n
 
 FLICKER = {0: 40, 1: 10, 2: 80, 3: 10}
 """{seed: difference of consecutive frames}: the smaller, the higher the temporal flickering score."""
@@ -57,7 +55,7 @@ def choose(names: list[str], judge: MetricReward, reader: DecoderPool, **options
 
 def test_the_clip_with_the_highest_reward_is_kept(judge: MetricReward, reader: DecoderPool) -> None:
     (choice,) = choose(["a"], judge, reader, n=3)
-    assert (choice.seed, choice.worst_seed) == (1, 2)
+    assert choice.seed == 1
     assert choice.reward == pytest.approx(245 / 255)
     assert choice.all_rewards == pytest.approx({0: 215 / 255, 1: 245 / 255, 2: 175 / 255})
     assert (choice.errors, choice.error) == ({}, None)
@@ -90,18 +88,3 @@ def test_a_sample_without_any_reward_is_an_error_with_its_name(judge: MetricRewa
 def test_drawing_no_clip_is_refused(judge: MetricReward, reader: DecoderPool) -> None:
     with pytest.raises(ConfigError, match="`n` got 0; expected how many clips"):
         choose(["a"], judge, reader, n=0)
-
-
-def test_preference_pairs_have_the_best_and_the_worst_of_each_sample(
-    judge: MetricReward, reader: DecoderPool, tmp_path: Path
-) -> None:
-    choices = choose(["a", "broken", "b"], judge, reader, n=3)
-    path = tmp_path / "pairs" / "pairs.jsonl"
-    assert write_preference_pairs(choices, path) == 2
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [line["sample_id"] for line in lines] == ["a", "b"]
-    assert (lines[0]["winner"], lines[0]["loser"]) == (1, 2)
-    assert lines[0]["winner_reward"] > lines[0]["loser_reward"]
-    alike = choose(["still", "a"], judge, reader, n=1)
-    assert write_preference_pairs(alike, path) == 0
-    assert path.read_text() == ""

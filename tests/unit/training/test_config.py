@@ -5,7 +5,15 @@ import pytest
 import yaml
 
 from anisora.harness.errors import ConfigError, DataError
-from anisora.training.config import PreferenceConfig, SupervisedConfig, read_config, settings_of, template
+from anisora.training.config import (
+    GrpoConfig,
+    PreferenceConfig,
+    SamplesConfig,
+    SupervisedConfig,
+    read_config,
+    settings_of,
+    template,
+)
 
 NEEDED: dict[str, Any] = {"model": "anisora-v3:tiny", "data": "demo", "out": "run", "steps": 3}
 
@@ -37,6 +45,8 @@ def test_the_name_of_a_suite_stays_one(tmp_path: Path) -> None:
     [
         ({"learning_rat": 1e-4}, r"train.yaml`: `learning_rat` is not a field .* did you mean 'learning_rate'\?"),
         ({"lora": {"rnk": 4}}, r"`lora.rnk` is not a field .* did you mean 'rank'\?"),
+        ({"samples": {"evry": 4}}, r"`samples.evry` is not a field .* did you mean 'every'\?"),
+        ({"samples": {"items": 0}}, r"`samples.items` got 0; "),
         ({"zzz": 1}, r"`zzz` is not a field of this training; expected some of model, out, steps"),
         ({"steps": 0}, r"`steps` got 0; input should be greater than or equal to 1"),
         ({"steps": 2.5}, r"`steps` got 2.5; "),
@@ -55,8 +65,8 @@ def test_a_field_that_cannot_be_is_named(tmp_path: Path, said: dict[str, Any], m
 def test_a_field_that_is_missing_is_named_with_what_it_means() -> None:
     with pytest.raises(ConfigError, match=r"`data` is missing; A manifest, a JSON list .* Add it\."):
         read_config(SupervisedConfig, None, {"model": "anisora-v3", "out": "run", "steps": 1})
-    with pytest.raises(ConfigError, match=r"`pairs` is missing"):
-        read_config(PreferenceConfig, None, {"model": "anisora-v3", "out": "run", "steps": 1})
+    with pytest.raises(ConfigError, match=r"`online.reward` is missing"):
+        read_config(PreferenceConfig, None, {"model": "anisora-v3", "out": "run", "steps": 1, "online.data": "demo"})
 
 
 def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
@@ -68,7 +78,7 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
             read_config(SupervisedConfig, tmp_path / "train.yaml", {})
 
 
-@pytest.mark.parametrize("kind", [SupervisedConfig, PreferenceConfig])
+@pytest.mark.parametrize("kind", [SupervisedConfig, PreferenceConfig, GrpoConfig])
 def test_the_template_is_a_configuration_that_names_every_field(tmp_path: Path, kind: Any) -> None:
     text = template(kind)
     (tmp_path / "train.yaml").write_text(text, encoding="utf-8")
@@ -91,3 +101,21 @@ def test_commented_fields_of_the_template_are_the_defaults(tmp_path: Path) -> No
     (tmp_path / "train.yaml").write_text("\n".join(needed), encoding="utf-8")
     assert read == read_config(SupervisedConfig, tmp_path / "train.yaml", {})
     assert len(fields) > 15
+
+
+def test_several_rewards_are_named_and_paths_are_of_the_folder(tmp_path: Path) -> None:
+    rewards = {"sharp": "metric_reward:sharpness=1", "calm": "metric_reward:temporal_flickering"}
+    path = written(tmp_path, reward=rewards, weights={"calm": 0.5}, constants="constants.json", invalid=-1)
+    config = read_config(GrpoConfig, path, {"samples.items": 2})
+    assert config.reward == rewards
+    assert config.constants == tmp_path / "constants.json"
+    assert config.invalid == -1
+    assert config.samples == SamplesConfig(every=None, items=2, seeds=1, steps=None)
+    assert settings_of(read_config(GrpoConfig, written(tmp_path, reward="anime-reward"), {}))["samples"]["every"] == 50
+    for said, message in (
+        ({"invalid": "drop"}, "`invalid.*` got 'drop'"),
+        ({"group_size": 1}, "`group_size` got 1"),
+        ({"sampler": "ppo"}, "`sampler` got 'ppo'"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            read_config(GrpoConfig, written(tmp_path, reward="anime-reward", **said), {})

@@ -197,6 +197,15 @@ def test_the_limits_that_the_documentation_names(sizes: list[int], least: float,
             assert least <= found <= greatest
 
 
+@pytest.mark.parametrize("clusters", [6, 9, 12, 15])
+def test_shares_of_one_failure_in_thirty_have_intervals_that_are_too_wide(clusters: int) -> None:
+    sizes = label_sizes(clusters)
+    for correlation in CORRELATIONS:
+        latent = latents(np.random.default_rng(0), 6000, sizes, correlation)
+        passed = (latent < special.ndtri(0.97)).astype(np.float32)
+        assert 0.965 <= covered(0.97, *share_interval(passed, sizes)) <= 0.993
+
+
 def test_what_is_simulated_is_what_users_call() -> None:
     sizes = label_sizes(9)
     latent = latents(np.random.default_rng(5), 3, sizes, 0.2)

@@ -25,14 +25,14 @@ def drawn(seed: int, mean: float) -> dict[str, float]:
     return dict(zip(ITEMS, np.random.default_rng(seed).normal(mean, 0.02, len(ITEMS)).tolist(), strict=True))
 
 
-def scored(columns=COLUMNS, **names: str) -> Scored:
+def scored(columns=COLUMNS, *, untrained: str | None = None, **names: str) -> Scored:
     metrics = [column if isinstance(column, str) else column.metric for column in columns]
     means = {names.get("first", "damage/blur:severity=1"): 0.3, "beta": 0.6, TRUTH: 0.5}
     systems = {
         model: {metric: drawn(10 * at + place, mean) for place, metric in enumerate(metrics)}
         for at, (model, mean) in enumerate(means.items())
     }
-    return Scored(systems, columns)
+    return Scored(systems, columns, untrained=untrained)
 
 
 def saved(folder: Path, made: Scored) -> dict[str, bytes]:
@@ -127,6 +127,14 @@ def test_intervals_stand_where_the_numbers_are() -> None:
 def test_a_cell_without_a_value_is_not_drawn() -> None:
     made = Scored({"alpha": {"sharpness": dict.fromkeys(ITEMS)}, TRUTH: {"sharpness": drawn(0, 0.5)}})
     assert len(interval_figure(made.table).axes[0].lines) == 1  # the ground truth
+
+
+def test_random_weights_are_told_in_every_figure() -> None:
+    made = scored(untrained="untrained:normal:0")
+    for figure in (interval_figure(made.table), matrix_figure(made.matrix({}))):
+        names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        assert names
+        assert all(name.endswith(" [UNTRAINED]") for name in names)
 
 
 def test_what_was_expected_has_a_frame() -> None:
