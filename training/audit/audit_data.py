@@ -18,6 +18,7 @@ def audit_data(audit: Audit) -> dict[str, Any]:
     """Return plain data: alarms, the signals with their thresholds, and what was found at each step."""
     return {
         "alarms": [asdict(alarm) for alarm in audit.alarms],
+        "stop": {"step": audit.looks[-1].step, "signals": list(audit.stopping)} if audit.stopping else None,
         "level": audit.level,
         "optimised": list(audit.optimised),
         "held_out": list(audit.held_out),
