@@ -21,8 +21,21 @@ from anisora.harness.journal import read_journal
 from anisora.harness.record import Json
 from anisora.harness.runfolder import write_atomically
 
-__all__ = ["CONFIG", "LOG", "MAY_DIFFER", "MODEL", "RECORD", "TrainingFolder", "TrainingRecord", "TrainingStatus"]
+__all__ = [
+    "AUDIT",
+    "AUDIT_PAGE",
+    "CONFIG",
+    "LOG",
+    "MAY_DIFFER",
+    "MODEL",
+    "RECORD",
+    "TrainingFolder",
+    "TrainingRecord",
+    "TrainingStatus",
+]
 
+AUDIT: Final = "audit.json"
+AUDIT_PAGE: Final = "audit.html"
 CONFIG: Final = "config.yaml"
 LOG: Final = "log.jsonl"
 MODEL: Final = "model"

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from anisora.harness.journal import open_journal, read_journal
+from anisora.harness.training_folder import AUDIT, AUDIT_PAGE
 from anisora.training.audit.alarms import KL
-from anisora.training.audit.audit_data import AUDIT, write_audit
+from anisora.training.audit.audit_data import write_audit
 from anisora.training.audit.audit_text import alarm_line
 from anisora.training.audit.clips import sampled_clips
 from anisora.training.audit.held_out import metrics_among
 from anisora.training.audit.live import LiveAudit
 from anisora.training.audit.looks_file import LOOKS, digest_of_look, entry_of, look_of
-from anisora.training.audit.page import PAGE, write_page
+from anisora.training.audit.page import write_page
 from anisora.training.audit.settings import AuditConfig
 from anisora.training.loop import Watcher
 from anisora.training.random_states import unchanged_random_states
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AUDIT_FILES", "AuditWatch"]
 
-AUDIT_FILES: Final = (AUDIT, PAGE, LOOKS)
+AUDIT_FILES: Final = (AUDIT, AUDIT_PAGE, LOOKS)
 """In the run folder."""
 _KL_LINES: Final = 100
 """Of the log, that are kept for the mean of ``kl``: more than it is of."""
@@ -164,6 +165,6 @@ class AuditWatch(Watcher):
         else:
             self.reason_to_stop = (
                 f"Training was stopped after step {step} by `audit.stop`: {alarm_line(stopping[0])} Its checkpoint is "
-                f"kept, and `{self._run / PAGE}` shows the clips. The same command goes on with --set "
+                f"kept, and `{self._run / AUDIT_PAGE}` shows the clips. The same command goes on with --set "
                 f"audit.stop=false, or writes the model as it is with --steps {step}."
             )

@@ -3,15 +3,14 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from anisora.harness.runfolder import write_atomically
+from anisora.harness.training_folder import AUDIT
 from anisora.training.audit.decision import Finding
 from anisora.training.audit.live import Audit
 
 __all__ = ["AUDIT", "audit_data", "write_audit"]
-
-AUDIT: Final = "audit.json"
 
 
 def audit_data(audit: Audit) -> dict[str, Any]:
