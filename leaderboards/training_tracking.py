@@ -149,7 +149,7 @@ def _set_status(client: "MlflowClient", run: "Run", status: TrainingStatus, log:
 
 
 def _attach(client: "MlflowClient", run: "Run", training: TrainingFolder) -> None:
-    """Attach what tells what was trained, what its audit found, and small sample clips of the first step and of the last."""
+    """Attach what tells what was trained, what its audit found, and small clips of the first step and the last."""
     for path, place in (
         (training.path / RECORD, None),
         (training.path / CONFIG, None),

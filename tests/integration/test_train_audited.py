@@ -156,7 +156,7 @@ def test_an_alarm_is_told_once_and_stops_the_training(
 def test_a_training_that_was_stopped_stays_so_until_it_is_told_otherwise(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     for _ in range(2):
-        with pytest.raises(TrainingStopped, match="by `audit.stop`: ALARM"):
+        with pytest.raises(TrainingStopped, match=r"by `audit\.stop`: ALARM"):
             train("supervised", clips, out, **FAST, audit=STOPPING)
         stop = audited(out)["stop"]
         assert len(lines(out)) == stop["step"] < 6

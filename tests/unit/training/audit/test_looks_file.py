@@ -35,7 +35,7 @@ def test_a_look_is_the_same_after_it_was_written_and_an_audit_remembers_it(tmp_p
     assert optimised_before(tmp_path) == ("sharpness",)
     assert optimised_before(tmp_path / "elsewhere") == ()
     for damaged in ({**line, "findings": {}}, {**line, "evidence": [["nobody", 0]]}):
-        with pytest.raises(RecordError, match="`audit.jsonl` is damaged in the line of step 10"):
+        with pytest.raises(RecordError, match=r"`audit\.jsonl` is damaged in the line of step 10"):
             look_of(damaged, clips, 0.5, list(found.signals))
 
 
