@@ -10,6 +10,7 @@ from training_clips import SMALL, write_clips
 from training_processes import start_two
 
 from anisora.harness.errors import AnisoraError, TrainingStopped
+from anisora.harness.runfolder import sha256_of_file
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
@@ -50,7 +51,7 @@ TIMED = ("seconds", "reward/seconds_p50", "reward/seconds_p95")
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A manifest of six items, and pairs of them beside it."""
+    """A manifest of six items, and pairs of them beside it with a record of what drew them."""
     manifest = write_clips(tmp_path_factory.mktemp("clips"), count=6)
     rows = [json.loads(line) for line in manifest.read_text().splitlines()]
     pairs = [
@@ -58,7 +59,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
         | {"winner_reward": 80, "loser_reward": 20}
         for better, worse in zip(rows, rows[1:] + rows[:1], strict=True)
     ]
-    manifest.with_name("pairs.jsonl").write_text("".join(f"{json.dumps(pair)}\n" for pair in pairs))
+    path = manifest.with_name("pairs.jsonl")
+    path.write_text("".join(f"{json.dumps(pair)}\n" for pair in pairs))
+    record = {"reward": {"weights": {"sharpness": 1.0}}, "scale": {"top": 100.0}}
+    told = json.dumps({**record, "pairs_sha256": sha256_of_file(path)})
+    path.with_name("pairs.record.json").write_text(told)
     return manifest
 
 
@@ -104,7 +109,7 @@ def test_every_trainer_is_audited_as_the_command_audits_it_and_trains_as_without
     assert [look["step"] for look in found["looks"]] == [1, 2]
     again = audit_run(tmp_path / "audited", config=settings_of_training(tmp_path / "audited"))
     assert json.loads(json.dumps(audit_data(again))) == found
-    assert found["optimised"] == (["sharpness"] if kind in ("online", "grpo") else [])
+    assert found["optimised"] == ([] if kind == "supervised" else ["sharpness"])
     assert "<video" in (tmp_path / "audited" / "audit.html").read_text(encoding="utf-8") or not found["alarms"]
     for line, look in zip(told, found["looks"], strict=True):
         assert line["audit/alarms"] == sum(each["is_alarm"] for each in look["findings"].values())
