@@ -6,7 +6,7 @@ from typing import Any
 
 from anisora.harness.progress import announce
 from anisora.training.audit_watch import AuditWatch
-from anisora.training.audited_samples import check_audited_items
+from anisora.training.audited_samples import ITEMS, check_audited_items
 from anisora.training.config import GrpoConfig
 from anisora.training.loop import Method, Watcher
 from anisora.training.sample_clips import SampleClips, shown_first
@@ -46,6 +46,8 @@ def watching(given: Surroundings[Any], method: Method) -> Iterator[list[Watcher]
         yield [clips]
         return
     check_audited_items(len(items))
+    if given.is_shown and len(items) < ITEMS:
+        announce(f"Audit: of {len(items)} items; below {ITEMS}, only large changes are found.")
     audit = AuditWatch(
         config.audit,
         run=config.out,
