@@ -9,6 +9,7 @@
     ├── VideoUnreadable        one clip or image that cannot be decoded, with the reason
     ├── MetricError            a metric or extractor broke its contract
     ├── RecordError            a run folder or leaderboard that is damaged, locked or does not match
+    ├── TrainingStopped        a training that was asked to end where something is wrong, and did
     └── MissingExtra           an optional dependency, with the command that installs it
 
 A message names the thing in backticks, the value seen, what was expected and the next step, on one line.
@@ -25,6 +26,7 @@ __all__ = [
     "MetricError",
     "MissingExtra",
     "RecordError",
+    "TrainingStopped",
     "UnknownNameError",
     "VideoUnreadable",
     "WeightsMissing",
@@ -88,6 +90,12 @@ class MetricError(AnisoraError):
 
 class RecordError(AnisoraError):
     """A run folder or leaderboard that is damaged, locked or does not match."""
+
+    exit_code = 1
+
+
+class TrainingStopped(AnisoraError):
+    """A training that ended before its last step, as it was asked to; what is done is kept."""
 
     exit_code = 1
 

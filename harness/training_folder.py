@@ -5,6 +5,7 @@ runs/<name>/
   config.yaml           the configuration, with everything that it left open
   log.jsonl             a line a step
   samples/              clips that were drawn in between, where the way to train draws some; samples.jsonl lists them
+  audit.json, .jsonl    signs of a gamed reward among these, where the training was told to look for them; audit.html
   checkpoints/, model/  what the training goes on from, and its result
 """
 
@@ -20,13 +21,26 @@ from anisora.harness.journal import read_journal
 from anisora.harness.record import Json
 from anisora.harness.runfolder import write_atomically
 
-__all__ = ["CONFIG", "LOG", "MAY_DIFFER", "MODEL", "RECORD", "TrainingFolder", "TrainingRecord", "TrainingStatus"]
+__all__ = [
+    "AUDIT",
+    "AUDIT_PAGE",
+    "CONFIG",
+    "LOG",
+    "MAY_DIFFER",
+    "MODEL",
+    "RECORD",
+    "TrainingFolder",
+    "TrainingRecord",
+    "TrainingStatus",
+]
 
+AUDIT: Final = "audit.json"
+AUDIT_PAGE: Final = "audit.html"
 CONFIG: Final = "config.yaml"
 LOG: Final = "log.jsonl"
 MODEL: Final = "model"
 RECORD: Final = "run.json"
-MAY_DIFFER: Final = frozenset({"steps", "save_every", "keep", "out"})
+MAY_DIFFER: Final = frozenset({"steps", "save_every", "keep", "out", "audit"})
 """Fields of the configuration that may be others when a training goes on: they change none of the steps."""
 _SAMPLES: Final = Path("samples") / "samples.jsonl"
 _EXPECTED: Final = "the run folder of a training, such as runs/trained"

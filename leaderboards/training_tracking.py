@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from anisora.harness.errors import ConfigError
 from anisora.harness.registry import Spec
 from anisora.harness.training_folder import (
+    AUDIT,
+    AUDIT_PAGE,
     CONFIG,
     MAY_DIFFER,
     MODEL,
@@ -147,10 +149,12 @@ def _set_status(client: "MlflowClient", run: "Run", status: TrainingStatus, log:
 
 
 def _attach(client: "MlflowClient", run: "Run", training: TrainingFolder) -> None:
-    """Attach what tells what was trained, and small sample clips of the first step and of the last."""
+    """Attach what tells what was trained, what its audit found, and small clips of the first step and the last."""
     for path, place in (
         (training.path / RECORD, None),
         (training.path / CONFIG, None),
+        (training.path / AUDIT, None),
+        (training.path / AUDIT_PAGE, None),
         (training.path / MODEL / TRAINING_CARD, MODEL),
         *_clips(training),
     ):

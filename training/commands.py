@@ -40,6 +40,11 @@ def _common(command: Command) -> Command:
         option(
             "--out", type=click.Path(path_type=Path, file_okay=False), help="In place of the file's: the run folder."
         ),
+        option(
+            "--audit/--no-audit",
+            default=None,
+            help="Look for signs of a gamed reward whenever sample clips were drawn.  [default: as the file says]",
+        ),
         option("--fresh/--resume", default=False, help="Begin again, or go on where it was (default)."),
         option(
             "--cache",
@@ -131,12 +136,13 @@ def show_template(method: str) -> None:
 
 
 def _run(kind: Any, make: Any, parameters: dict[str, Any], *, own: tuple[str, ...]) -> None:  # noqa: ANN401
+    from anisora.harness.errors import TrainingStopped
     from anisora.harness.loggers import made_loggers
     from anisora.harness.registry import Spec
     from anisora.training.config import read_config
     from anisora.training.running import run_training
 
-    named = ("model", "steps", "out", *own)
+    named = ("model", "steps", "out", "audit", *own)
     given: dict[str, Any] = _fields(parameters["fields"])
     given |= {name: parameters[name] for name in named if parameters[name] is not None}
     config = read_config(kind, parameters["config"], given)
@@ -144,7 +150,12 @@ def _run(kind: Any, make: Any, parameters: dict[str, Any], *, own: tuple[str, ..
     loggers = made_loggers("training_loggers", db=db, mlflow=mlflow)
     is_quiet = parameters["quiet"]
     cache = None if parameters["cache"] is None else parameters["cache"] / "training"
-    out = run_training(config, make, cache=cache, fresh=parameters["fresh"], quiet=is_quiet, loggers=loggers)
+    try:
+        out = run_training(config, make, cache=cache, fresh=parameters["fresh"], quiet=is_quiet, loggers=loggers)
+    except TrainingStopped as error:
+        if _is_first_process():
+            raise
+        raise SystemExit(error.exit_code) from None  # once is enough to say why
     if not is_quiet and _is_first_process():
         click.echo(f"Wrote {out}. Use it with: --model {Spec.parse(config.model).name}:weights={out}")
 

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 
 from anisora.harness.errors import ConfigError, nearest
 from anisora.harness.inputs.paths import missing_path, path_exists, shortened, unreadable_path
+from anisora.training.audit.settings import AuditConfig
 
 __all__ = [
     "GrpoConfig",
@@ -55,6 +56,11 @@ class SamplesConfig(_Strict):
     steps: Count | None = Field(None, description="Of sampling; the model's own number by default.")
 
 
+def _switch(said: object) -> object:
+    """Let ``audit: true`` stand for an audit as it is by default."""
+    return {} if said is True else None if said is False else said
+
+
 class TrainingConfig(_Strict):
     """What all ways to train have in common."""
 
@@ -96,6 +102,9 @@ class TrainingConfig(_Strict):
     text_dropout: Chance | None = Field(None, description=f"How often the prompt is left out{_OF_THE_AUTHORS}.")
     condition_dropout: Chance | None = Field(None, description=f"How often the images are{_OF_THE_AUTHORS}.")
     samples: SamplesConfig | None = Field(None, description="Clips that are drawn on the way, to be looked at, if any.")
+    audit: Annotated[AuditConfig | None, BeforeValidator(_switch)] = Field(
+        None, description="Look at these clips for signs of a gamed reward; `audit: true` is an audit by its defaults."
+    )
 
 
 class SupervisedConfig(TrainingConfig):
@@ -203,6 +212,8 @@ def read_config(kind: type[Config], path: Path | None, given: Mapping[str, Any])
     """
     said = {} if path is None else _from_folder(_read_yaml(path), path.parent)
     for name, value in given.items():
+        if value is True and isinstance(said.get(name), dict):
+            continue  # switched on, and more is said of it
         part, dot, inner = name.partition(".")
         if dot:
             below = said.get(part)
@@ -289,7 +300,8 @@ def template(kind: type[TrainingConfig]) -> str:
         elif (part := _part(kind, name)) is not None:
             lines += [f"# {name}:"]
             for key, each in part.model_fields.items():
-                default = each.default if field.default is None else getattr(field.default, key)
+                own = each.get_default(call_default_factory=True)
+                default = own if field.default is None else getattr(field.default, key)
                 value = _EXAMPLES[key] if each.is_required() else _plain(default)
                 lines += [f"#   {key}: {value}  # {each.description}"]
             lines += [""]

@@ -5,7 +5,7 @@ from typing import Any
 
 from anisora.harness.progress import progress
 from anisora.training.posed_items import FramedItem, PosedItem, framed_items
-from anisora.training.running import Surroundings
+from anisora.training.surroundings import Surroundings
 
 __all__ = ["framed", "shown"]
 

@@ -3,8 +3,10 @@
 from anisora.harness.errors import ConfigError
 from anisora.harness.progress import announce
 from anisora.harness.protocols import RewardModel
+from anisora.reward.asked_reward import reward_of
 from anisora.reward.trainer_reward import TrainerReward
 from anisora.training.config import GrpoConfig
+from anisora.training.drawing_rounds import check_rounds
 from anisora.training.families.family import Sampling
 from anisora.training.families.wan import WanFamily
 from anisora.training.framing import framed
@@ -13,9 +15,8 @@ from anisora.training.grpo.group_rewards import GroupRewards
 from anisora.training.grpo.method import Grpo, GrpoRules
 from anisora.training.posed_items import read_posed_items
 from anisora.training.reference_network import frozen_network, reference_network
-from anisora.training.reward_choice import reward_of
 from anisora.training.rollouts import Sampler, SdeRule
-from anisora.training.running import Surroundings
+from anisora.training.surroundings import Surroundings
 
 __all__ = ["make_grpo"]
 
@@ -42,7 +43,10 @@ def make_grpo(given: Surroundings[GrpoConfig], *, judge: RewardModel | None = No
     _check(config)
     rules = _rules(given, family)
     has_reference = config.kl_logged or rules.kl_weight > 0
-    found = TrainerReward(reward_of(config) if judge is None else judge, invalid=config.invalid)
+    found = TrainerReward(
+        reward_of(config.reward, config.weights, constants=config.constants) if judge is None else judge,
+        invalid=config.invalid,
+    )
     rewards = GroupRewards(
         found,
         mixing=config.mixing,
@@ -77,14 +81,7 @@ def _check(config: GrpoConfig) -> None:
             f"`batch_size` got {config.batch_size} with `group_size` {config.group_size}; expected a multiple of it: "
             "whole groups are compared. Correct one of them."
         )
-    updates = config.updates_per_sampling
-    for name in ("steps", "save_every"):
-        value = getattr(config, name)
-        if value % updates:
-            raise ConfigError(
-                f"`{name}` got {value} with `updates_per_sampling` {updates}; expected a multiple of it: clips that "
-                "were drawn are in no checkpoint. Correct one of them."
-            )
+    check_rounds(config, config.updates_per_sampling, "updates_per_sampling")
     for name in ("text_dropout", "condition_dropout"):
         if getattr(config, name):
             raise ConfigError(

@@ -12,22 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from anisora.harness.errors import ConfigError, RecordError
+from anisora.harness.errors import ConfigError, RecordError, TrainingStopped
 from anisora.harness.journal import Journal, open_journal
 from anisora.training.adaptation import trained_parameters
-from anisora.training.checkpoints import (
-    Checkpoint,
-    latest_checkpoint,
-    read_checkpoint,
-    remove_old_checkpoints,
-    write_checkpoint,
-)
 from anisora.training.config import TrainingConfig
+from anisora.training.keeper import Keeper
 from anisora.training.moving_average import MovingAverage
-from anisora.training.optimizer_state import load_optimizer_state, optimizer_state
 from anisora.training.posed_items import FramedItem
-from anisora.training.random_states import random_states, restore_random_states
-from anisora.training.run_log import LOG, cut_log
+from anisora.training.run_log import LOG
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +43,8 @@ class Method(Protocol):
 
     shown: Sequence[FramedItem] = ()
     """What sample clips are drawn from, if any are wanted."""
+    optimised: Sequence[str] = ()
+    """Dimensions of the reward that is maximised, as far as they are known."""
 
     def parts(self, step: int, network: Any) -> Sequence[Any]:  # noqa: ANN401 - a wrapped module
         """Return this process's parts of a step, all of the same number of samples.
@@ -80,14 +74,22 @@ class Method(Protocol):
 
 
 class Watcher(Protocol):
-    """Looks at the network on the way, without changing anything."""
+    """Looks at the network on the way, without changing anything; those that never stop it inherit that from here."""
+
+    reason_to_stop: str = ""
+    """Why the training is to end before its last step, if so; where one process has a reason, all have."""
 
     def begin(self, step: int) -> None:
         """Take notice that steps up to this one were taken; 0 where training begins."""
         ...
 
-    def after(self, step: int) -> None:
-        """Take notice that a step is done, counted from 1; before its checkpoint."""
+    def after(self, step: int, line: Mapping[str, float]) -> Mapping[str, float]:
+        """Take notice that a step is done, before its checkpoint; return what its line of the log is told beside.
+
+        Args:
+            step: From 1.
+            line: Of the log, the same in all processes.
+        """
         ...
 
 
@@ -168,6 +170,7 @@ def train_loop(
     Raises:
         RecordError: The newest checkpoint is damaged, or the losses are no numbers any more.
         ConfigError: The checkpoint is of another number of processes.
+        TrainingStopped: A watcher ended it before the last step; what is done is in a checkpoint.
     """
     import torch
 
@@ -180,13 +183,14 @@ def train_loop(
         weight_decay=config.weight_decay,
     )
     average = None if config.ema_decay is None else MovingAverage(weights, config.ema_decay)
-    keeper = _Keeper(config.out, config.keep, weights, optimizer, average, accelerator)
+    keeper = Keeper(config.out, config.keep, weights, optimizer, average, accelerator)
     start = keeper.restored()
     wrapped = accelerator.prepare_model(network)
     for _ in range(start):
         told()
     for watcher in watchers:
         watcher.begin(start)
+    _go_on(config, watchers, start)
     with _log(config.out, accelerator) as log:
         for step in range(start, config.steps):
             begun = time.monotonic()
@@ -203,16 +207,25 @@ def train_loop(
             optimizer.zero_grad(set_to_none=True)
             if average is not None:
                 average.update(step)
-            if log is not None:
-                lr = rates.at(step, config.warmup_steps)
-                entry = {"step": step + 1, **numbers, **method.numbers(), "grad_norm": norm, "lr": lr}
-                log.append({**entry, "seconds": round(time.monotonic() - begun, 3)})
+            line = {"step": step + 1, **numbers, **method.numbers(), "grad_norm": norm}
+            line |= {"lr": rates.at(step, config.warmup_steps), "seconds": round(time.monotonic() - begun, 3)}
             for watcher in watchers:
-                watcher.after(step + 1)
-            if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
+                line |= watcher.after(step + 1, line)
+            if log is not None:
+                log.append(line)
+            is_last = step + 1 == config.steps or any(watcher.reason_to_stop for watcher in watchers)
+            if (step + 1) % config.save_every == 0 or is_last:
                 keeper.save(step + 1)
             told()
+            _go_on(config, watchers, step + 1)
     return average
+
+
+def _go_on(config: TrainingConfig, watchers: Sequence[Watcher], step: int) -> None:
+    """Raise where steps remain that a watcher does not want taken."""
+    reasons = [watcher.reason_to_stop for watcher in watchers if watcher.reason_to_stop]
+    if reasons and step < config.steps:
+        raise TrainingStopped(reasons[0])
 
 
 def _gradients(
@@ -244,68 +257,3 @@ def _log(run: Path, accelerator: "Accelerator") -> Iterator[Journal | None]:
         return
     with open_journal(run / LOG) as journal:
         yield journal
-
-
-class _Keeper:
-    """Writes and reads the checkpoints of a run."""
-
-    def __init__(
-        self,
-        run: Path,
-        keep: int,
-        weights: "Mapping[str, torch.nn.Parameter]",
-        optimizer: "torch.optim.Optimizer",
-        average: MovingAverage | None,
-        accelerator: "Accelerator",
-    ) -> None:
-        self._run, self._keep = run, keep
-        self._weights, self._optimizer, self._average = weights, optimizer, average
-        self._accelerator = accelerator
-
-    def restored(self) -> int:
-        """Restore the newest checkpoint, if there is one; return the steps that were taken."""
-        import torch
-
-        found = latest_checkpoint(self._run)
-        accelerator = self._accelerator
-        accelerator.wait_for_everyone()
-        step = 0
-        if found is not None:
-            kept = read_checkpoint(found)
-            if kept.processes != accelerator.num_processes:
-                raise ConfigError(
-                    f"Checkpoint `{found}` is of {kept.processes} processes, and this training has "
-                    f"{accelerator.num_processes}; expected as many, whose random states it has. Start that many."
-                )
-            with torch.no_grad():
-                for name, each in self._weights.items():
-                    each.copy_(kept.trained[name])
-            load_optimizer_state(self._optimizer, list(self._weights), kept.optimizer)
-            if self._average is not None:
-                self._average.load(kept.averages)
-            own = f"{accelerator.process_index}/"
-            states = {name.removeprefix(own): each for name, each in kept.random_states.items() if name.startswith(own)}
-            restore_random_states(states, accelerator.device)
-            step = kept.step
-        if accelerator.is_main_process:
-            cut_log(self._run / LOG, step)
-        accelerator.wait_for_everyone()
-        return step
-
-    def save(self, step: int) -> None:
-        """Write a checkpoint and remove the oldest."""
-        accelerator = self._accelerator
-        own = random_states(accelerator.device)
-        gathered = {name: accelerator.gather(each[None].to(accelerator.device)) for name, each in own.items()}
-        if accelerator.is_main_process:
-            checkpoint = Checkpoint(
-                step=step,
-                processes=accelerator.num_processes,
-                trained=self._weights,
-                optimizer=optimizer_state(self._optimizer, list(self._weights)),
-                averages={} if self._average is None else self._average.averages,
-                random_states={f"{at}/{name}": row for name, rows in gathered.items() for at, row in enumerate(rows)},
-            )
-            write_checkpoint(self._run, checkpoint)
-            remove_old_checkpoints(self._run, self._keep)
-        accelerator.wait_for_everyone()

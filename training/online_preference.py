@@ -98,7 +98,7 @@ class OnlinePreference(Preference):
             is_bfloat16: Whether the network computes in bfloat16.
             settings: As ``Preference`` takes them.
         """
-        super().__init__(family, (), encodings, share, shown=items, **settings)
+        super().__init__(family, (), encodings, share, shown=items, optimised=reward.info.dimensions, **settings)
         self._items, self._rules, self._reward = items, rules, reward
         self._gather, self._fps, self._is_bfloat16 = gather, fps, is_bfloat16
         # Of these, only what the log is told is used.

@@ -109,6 +109,7 @@ class Preference(Method):
         condition_dropout: float,
         device: "torch.device",
         shown: Sequence[FramedItem] = (),
+        optimised: Sequence[str] = (),
     ) -> None:
         """Take what pairs are made of.
 
@@ -125,8 +126,9 @@ class Preference(Method):
             condition_dropout: Chance of no images.
             device: Where the network is.
             shown: What sample clips are drawn from.
+            optimised: Dimensions of the reward that tells winners from losers, as far as they are known.
         """
-        self.shown = shown
+        self.shown, self.optimised = shown, optimised
         self.family, self._pairs, self.encodings, self.share = family, pairs, encodings, share
         self._loss, self._reference, self.seed, self.device = loss, reference, seed, device
         self._guide_noise = guide_noise

@@ -10,18 +10,20 @@ from anisora.harness.protocols import RewardModel
 from anisora.harness.types import Clip
 from anisora.harness.weights import load_tensor
 from anisora.models.cogvideox.autoencoder import SCALING
+from anisora.reward.asked_reward import reward_of
 from anisora.reward.trainer_reward import TrainerReward
 from anisora.training.buckets import Bucket, bucket_of, frames_needed
 from anisora.training.config import PreferenceConfig
+from anisora.training.drawing_rounds import check_rounds
 from anisora.training.families.cogvideox import CogVideoXFamily
 from anisora.training.framing import framed, shown
 from anisora.training.online_preference import OnlinePreference, OnlineRules
+from anisora.training.pairs.pairs_file import read_pairs_record
 from anisora.training.posed_items import PosedItem, read_posed_items
 from anisora.training.preference import Preference, SizedPair, gapo_or_dpo
 from anisora.training.preference_pairs import PreferencePair, read_pairs
 from anisora.training.reference_network import reference_network
-from anisora.training.reward_choice import reward_of
-from anisora.training.running import Surroundings
+from anisora.training.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,18 +84,16 @@ def _of_network(given: Surroundings[PreferenceConfig], judge: RewardModel | None
     """Encode the prompts that pairs are drawn of."""
     config, online = given.config, given.config.online
     assert online is not None
-    for name in ("steps", "save_every"):
-        if getattr(config, name) % online.every:
-            raise ConfigError(
-                f"`{name}` got {getattr(config, name)} with `online.every` {online.every}; expected a multiple of it: "
-                "clips that were drawn are in no checkpoint. Correct one of them."
-            )
+    check_rounds(config, online.every, "online.every")
     if not online.low < online.high:
         raise ConfigError(
             f"`online.low` got {online.low:g} and `online.high` {online.high:g}; expected a lower and a higher reward. "
             "Correct one of them."
         )
-    reward = TrainerReward(reward_of(online) if judge is None else judge, invalid=online.invalid)
+    reward = TrainerReward(
+        reward_of(online.reward, online.weights, constants=online.constants) if judge is None else judge,
+        invalid=online.invalid,
+    )
     return OnlinePreference(
         given.family,
         framed(given, read_posed_items(online.data)),
@@ -139,16 +139,35 @@ def _of_file(given: Surroundings[PreferenceConfig], path: "Path") -> Preference:
     for each in own:
         given.encodings.text(each.prompt)
     given.wait_for_everyone()
-    return Preference(family, pairs, given.encodings, share, **_settings(given), shown=shown(given, _posed(pairs)))
+    return Preference(
+        family,
+        pairs,
+        given.encodings,
+        share,
+        **_settings(given),
+        shown=shown(given, _posed(pairs)),
+        optimised=_optimised(path),
+    )
+
+
+def _optimised(path: "Path") -> tuple[str, ...]:
+    """Return the dimensions of the reward that drew the pairs; none where nothing is said of it."""
+    record = read_pairs_record(path) if path.suffix == ".jsonl" else None
+    return () if record is None else tuple(record["reward"]["weights"])
 
 
 def _posed(pairs: Sequence[SizedPair]) -> list[PosedItem]:
-    """Return the prompts of pairs with the first frames of their winners; files of latents have none to show."""
-    return [
+    """Return the prompts of pairs with the first frames of their winners; files of latents have none to show.
+
+    One pair of each prompt goes before the others, so that the first ones show as much as they can.
+    """
+    posed = [
         PosedItem(f"pair-{place}", pair.prompt, pair.winner)
         for place, pair in enumerate(pairs)
         if isinstance(pair.winner, Clip)
     ]
+    first = {item.prompt: item.id for item in reversed(posed)}
+    return sorted(posed, key=lambda item: first[item.prompt] != item.id)
 
 
 def _sized(pair: PreferencePair, given: Surroundings[PreferenceConfig]) -> SizedPair | None:

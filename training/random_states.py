@@ -1,7 +1,8 @@
 """The states of the random generators of a process as tensors: torch's, numpy's and Python's."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["random_states", "restore_random_states"]
+__all__ = ["random_states", "restore_random_states", "unchanged_random_states"]
 
 _VERSION = 3
 """Of the state of Python's generator."""
@@ -65,6 +66,20 @@ def restore_random_states(states: "Mapping[str, torch.Tensor]", device: "torch.d
     torch.set_rng_state(states["torch"])
     if "device" in states and device.type != "cpu":
         torch.get_device_module(device).set_rng_state(states["device"], device)
+
+
+@contextmanager
+def unchanged_random_states(device: "torch.device") -> Iterator[None]:
+    """Leave the generators of this process as they were, whatever is drawn inside.
+
+    Args:
+        device: Of the training.
+    """
+    before = random_states(device)
+    try:
+        yield
+    finally:
+        restore_random_states(before, device)
 
 
 def _maybe(number: float | None) -> "torch.Tensor":

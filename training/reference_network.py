@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-from anisora.training.running import Surroundings
+from anisora.training.surroundings import Surroundings
 from anisora.training.velocity_network import VelocityNetwork
 
 __all__ = ["frozen_network", "reference_network"]

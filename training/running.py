@@ -1,23 +1,24 @@
 """A training from its configuration to the exported model: what all ways to train do before and after the loop."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from anisora.harness.device import Device, Dtype, compute_device, exact_float32, resolve_dtype, seed_everything
-from anisora.harness.errors import ConfigError, MissingExtra
+from anisora.harness.device import Dtype, exact_float32, seed_everything
+from anisora.harness.errors import ConfigError
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.progress import announce, progress
 from anisora.harness.protocols import TrainingLogger
 from anisora.harness.runfolder import write_atomically
 from anisora.harness.training_folder import CONFIG, MAY_DIFFER
 from anisora.harness.weights import cache_folder
+from anisora.training.accelerating import accelerator_of_process, dtype_of
 from anisora.training.adaptation import adapt, trained_parameters
+from anisora.training.audit_watch import AUDIT_FILES
+from anisora.training.audited_samples import audited_samples
 from anisora.training.buckets import Bucket
 from anisora.training.config import GrpoConfig, PreferenceConfig, TrainingConfig, settings_of
 from anisora.training.encodings import Encodings
@@ -25,52 +26,20 @@ from anisora.training.export import MODEL, export_model
 from anisora.training.families.family import Family
 from anisora.training.families.opening import check_flow_matching, open_family, trainable_model
 from anisora.training.live_logging import live_logging
-from anisora.training.loop import Method, Rates, Share, Watcher, share_of, train_loop
+from anisora.training.loop import Method, Rates, Watcher, share_of, train_loop
 from anisora.training.losses.preference import FLOW_DPO_BETA, GAPO_BETA
 from anisora.training.posed_items import FIRST_FRAMES
 from anisora.training.run_record import record_training
-from anisora.training.sample_clips import SAMPLES, SampleClips, shown_first
+from anisora.training.sample_clips import SAMPLES
+from anisora.training.surroundings import Surroundings
+from anisora.training.watching import watching
 
 if TYPE_CHECKING:
-    import torch
     from accelerate import Accelerator
 
-__all__ = ["Surroundings", "run_training"]
+__all__ = ["run_training"]
 
 Config = TypeVar("Config", bound=TrainingConfig)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings(Generic[Config]):
-    """What a way to train is made of."""
-
-    config: Config
-    """Without open ends."""
-    family: Family
-    encodings: Encodings
-    reader: DecoderPool
-    share: Share
-    buckets: tuple[Bucket, ...]
-    device: "torch.device"
-    is_bfloat16: bool
-    """Whether networks compute in bfloat16."""
-    wait_for_everyone: Callable[[], None]
-    gather: "Callable[[torch.Tensor], torch.Tensor]"
-    """Joins the rows of all processes, in their order."""
-    is_shown: bool
-    """Whether this process tells people how far it is."""
-
-    @property
-    def fps(self) -> float:
-        """Of clips."""
-        assert self.config.fps is not None
-        return self.config.fps
-
-    @property
-    def skipped(self) -> int:
-        """Frames left out at the beginning of each video."""
-        assert self.config.skip_frames is not None
-        return self.config.skip_frames
 
 
 def run_training(
@@ -97,13 +66,14 @@ def run_training(
         WeightsMissing: Parts of the model are absent.
         DataError: There is nothing to train on.
         RecordError: A checkpoint is damaged, the cache cannot be written, or a logger did not take what is done.
+        TrainingStopped: The audit ended it before the last step.
     """
     _, model = trainable_model(asked.model, asked.expert)
     if isinstance(asked, GrpoConfig):
         check_flow_matching(asked.model, model)
-    accelerator, device = _accelerator()
+    accelerator, device = accelerator_of_process()
     is_shown = accelerator.is_main_process and not quiet
-    dtype = _dtype(asked.dtype, device)
+    dtype = dtype_of(asked.dtype, device)
     exact_float32()
     family = open_family(
         asked.model,
@@ -132,42 +102,27 @@ def run_training(
         assert config.skip_frames is not None
         folder = cache_folder() / "training" if cache is None else cache
         encodings = Encodings(family, folder, reader, fps=config.fps, skipped=config.skip_frames)
-        method = make(
-            Surroundings(
-                config=config,
-                family=family,
-                encodings=encodings,
-                reader=reader,
-                share=share,
-                buckets=buckets,
-                device=accelerator.device,
-                is_bfloat16=dtype == "bfloat16",
-                wait_for_everyone=accelerator.wait_for_everyone,
-                gather=lambda rows: accelerator.gather(rows.to(accelerator.device)),
-                is_shown=is_shown,
-            )
+        given = Surroundings(
+            config=config,
+            family=family,
+            encodings=encodings,
+            reader=reader,
+            share=share,
+            buckets=buckets,
+            device=accelerator.device,
+            is_bfloat16=dtype == "bfloat16",
+            wait_for_everyone=accelerator.wait_for_everyone,
+            gather=lambda rows: accelerator.gather(rows.to(accelerator.device)),
+            any_of=lambda said: _any_of(accelerator, said=said),
+            is_shown=is_shown,
         )
+        method = make(given)
         family.forget_text()
-        watchers: list[Watcher] = []
-        if config.samples is not None:
-            clips = SampleClips(
-                family,
-                encodings,
-                shown_first(method.shown, config.samples),
-                config.samples,
-                run=config.out,
-                reader=reader,
-                fps=config.fps,
-                steps=config.steps,
-                guidance=config.guidance if isinstance(config, GrpoConfig) else None,
-                process=(accelerator.process_index, accelerator.num_processes),
-                wait_for_everyone=accelerator.wait_for_everyone,
-                device=accelerator.device,
-                is_bfloat16=dtype == "bfloat16",
-            )
-            watchers.append(clips)
         try:
-            with live_logging(config.out, loggers if accelerator.is_main_process else ()) as logged:
+            with (
+                watching(given, method) as watchers,
+                live_logging(config.out, loggers if accelerator.is_main_process else ()) as logged,
+            ):
                 return _train(config, family, method, accelerator, dtype, watchers, is_shown=is_shown, logged=logged)
         finally:
             method.close()
@@ -229,46 +184,17 @@ def _averaged(average: Any) -> Iterator[None]:  # noqa: ANN401 - a MovingAverage
         yield
 
 
-def _accelerator() -> "tuple[Accelerator, Device]":
-    """Return what accelerate knows of this process and its device.
-
-    Raises:
-        MissingExtra: accelerate is not installed.
-        ConfigError: It is set up for a way to share a network that is not trained here.
-    """
-    try:
-        from accelerate import Accelerator
-        from accelerate.utils import DistributedType
-    except ImportError as error:
-        raise MissingExtra("Training", "training") from error
+def _any_of(accelerator: "Accelerator", *, said: bool) -> bool:
     import torch
 
-    device = compute_device()
-    is_alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
-    if is_alone and device.kind != "cpu":
-        torch.get_device_module(device.kind).set_device(device.index or 0)
-    accelerator = Accelerator(cpu=device.kind == "cpu")
-    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
-        raise ConfigError(
-            f"accelerate is set up for {accelerator.distributed_type.value}; expected processes that each have the "
-            "whole network. Start them with torchrun, and take `lora` for networks that are too large."
-        )
-    if not is_alone and device.kind != "cpu":
-        device = Device(device.kind, accelerator.local_process_index)
-    return accelerator, device
-
-
-def _dtype(name: str, device: Device) -> Dtype:
-    if name == "auto":
-        return "float32" if device.kind == "cpu" else "bfloat16"
-    return resolve_dtype(name, device)
+    return bool(accelerator.gather(torch.tensor([said], device=accelerator.device)).any())
 
 
 def _resolved(config: Config, family: Family) -> Config:
     """Return a configuration without open ends.
 
     Raises:
-        ConfigError: A size is none of the model's.
+        ConfigError: A size is none of the model's, or an audit cannot judge by the sample clips.
     """
     recipe = family.recipe
     defaults = {
@@ -289,7 +215,7 @@ def _resolved(config: Config, family: Family) -> Config:
         for name, value in defaults.items()
         if name in type(config).model_fields and getattr(config, name) is None
     }
-    found = config.model_copy(update=open_ends)
+    found = config.model_copy(update={**open_ends, "samples": audited_samples(config)})
     for bucket in found.buckets or ():
         family.check_bucket(bucket)
     return found
@@ -311,6 +237,8 @@ def _claim(config: TrainingConfig, *, fresh: bool) -> None:
         if fresh:
             for name in ("checkpoints", MODEL, SAMPLES, FIRST_FRAMES):
                 shutil.rmtree(config.out / name, ignore_errors=True)
+            for name in AUDIT_FILES:
+                (config.out / name).unlink(missing_ok=True)
         else:
             before = yaml.safe_load(path.read_text(encoding="utf-8"))
             other = sorted(

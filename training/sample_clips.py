@@ -4,7 +4,7 @@ samples/step-00000050/ITEM-SEED.mkv   lossless, with a preview beside, as genera
 samples/samples.jsonl                 a line a clip: step, item, prompt, seed, path, sha256, image, fps
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,7 @@ from anisora.training.config import SamplesConfig
 from anisora.training.drawn_clips import drawn_latents
 from anisora.training.encodings import Encodings
 from anisora.training.families.family import Family, Sampling
+from anisora.training.loop import Watcher
 from anisora.training.posed_items import FramedItem
 from anisora.training.run_log import cut_log
 
@@ -46,7 +47,7 @@ def shown_first(items: Sequence[FramedItem], config: SamplesConfig) -> list[Fram
     return list(items[: config.items])
 
 
-class SampleClips:
+class SampleClips(Watcher):
     """Satisfies ``loop.Watcher``; processes share the clips."""
 
     def __init__(
@@ -97,11 +98,16 @@ class SampleClips:
         if step == 0:
             self._write(0)
 
-    def after(self, step: int) -> None:
+    def after(self, step: int, line: Mapping[str, float]) -> Mapping[str, float]:
         """Draw clips where it is time."""
-        every = self._config.every
-        if step == self._last or (every is not None and step % every == 0):
+        if self.is_due(step):
             self._write(step)
+        return {}
+
+    def is_due(self, step: int) -> bool:
+        """Return whether clips are drawn after a step."""
+        every = self._config.every
+        return step == self._last or (every is not None and step % every == 0)
 
     @property
     def _index(self) -> Path:

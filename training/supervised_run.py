@@ -6,8 +6,8 @@ from anisora.training.config import SupervisedConfig
 from anisora.training.framing import shown
 from anisora.training.items import SizedItem, read_items, sized_items
 from anisora.training.posed_items import PosedItem
-from anisora.training.running import Surroundings
 from anisora.training.supervised import Supervised
+from anisora.training.surroundings import Surroundings
 
 __all__ = ["make_supervised"]
 

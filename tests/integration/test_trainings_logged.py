@@ -13,7 +13,7 @@ from small_suite import COMMAND, environment
 from training_clips import SMALL, write_clips
 
 from anisora.harness.cli import _run
-from anisora.harness.errors import DataError, RecordError
+from anisora.harness.errors import DataError, RecordError, TrainingStopped
 from anisora.harness.loggers import made_loggers
 from anisora.harness.training_folder import TrainingFolder
 from anisora.leaderboards.store import Leaderboard
@@ -289,6 +289,24 @@ def test_small_sample_clips_of_the_first_and_the_last_step_are_attached(
     assert folders == ["samples/step-00000000", "samples/step-00000002"]
     files = [entry.path for place in folders for entry in client.list_artifacts(run.info.run_id, place)]
     assert files == [f"{place}/walk-0.mp4" for place in folders]
+
+
+@pytest.mark.slow
+def test_what_an_audit_found_is_logged_where_it_stopped_the_training(tmp_path: Path, board: Path) -> None:
+    six = write_clips(tmp_path / "clips", count=6)
+    said = {"samples": {"every": 1, "items": 6, "seeds": 1, "steps": 2}, "buckets": [[32, 48, 5]], "steps": 6}
+    said |= {"model": "wan-2.1:tiny", "lora": None, "learning_rate": 0.1, "gradient_clip": 10.0}
+    with pytest.raises(TrainingStopped):
+        train(six, tmp_path / "out", board, **said, audit={"held_out": ["warping_error"], "stop": True, "patience": 1})
+    training = TrainingFolder(tmp_path / "out")
+    (run,) = runs_in(board)
+    assert run.info.status == "KILLED"
+    assert steps_in(board, run)["audit/alarms"] == steps_of(training)["audit/alarms"]
+    assert (
+        TrainingStore(board).steps(training.read_record().run_id)["audit/alarms"] == steps_of(training)["audit/alarms"]
+    )
+    files = {entry.path for entry in client_of(board).list_artifacts(run.info.run_id)}
+    assert {"audit.json", "audit.html"} <= files
 
 
 def test_with_neither_nothing_is_written(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

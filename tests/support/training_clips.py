@@ -17,7 +17,7 @@ SMALL: dict[str, Any] = {
     "steps": 2,
 }
 """Fields of a configuration."""
-_ACTIONS = ("walk", "run", "jump", "wave")
+_ACTIONS = ("walk", "run", "jump", "wave", "turn", "talk")
 
 
 def write_clips(folder: Path, *, count: int = 3, num_frames: int = 12) -> Path:

@@ -20,13 +20,14 @@ def train_command(method: str, settings: Mapping[str, Any]) -> list[str]:
     return [sys.executable, "-c", "from anisora.harness.cli import main; main()", "train", method, *words]
 
 
-def start_two(method: str, settings: Mapping[str, Any], cache: Path) -> None:
-    """Train with two processes, and wait for them to end well.
+def start_two(method: str, settings: Mapping[str, Any], cache: Path, code: int = 0) -> list[str]:
+    """Train with two processes, and wait for them to end; return what they told.
 
     Args:
         method: ``supervised`` and so on.
         settings: Fields of the configuration.
         cache: Where encoded clips are kept.
+        code: Exit code of both.
     """
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
@@ -44,4 +45,5 @@ def start_two(method: str, settings: Mapping[str, Any], cache: Path) -> None:
         for rank in range(2)
     ]
     told = [process.communicate(timeout=600)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], told
+    assert [process.returncode for process in processes] == [code, code], told
+    return told

@@ -3,21 +3,21 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from anisora.harness.runfolder import write_atomically
+from anisora.harness.training_folder import AUDIT
 from anisora.training.audit.decision import Finding
 from anisora.training.audit.live import Audit
 
 __all__ = ["AUDIT", "audit_data", "write_audit"]
-
-AUDIT: Final = "audit.json"
 
 
 def audit_data(audit: Audit) -> dict[str, Any]:
     """Return plain data: alarms, the signals with their thresholds, and what was found at each step."""
     return {
         "alarms": [asdict(alarm) for alarm in audit.alarms],
+        "stop": {"step": audit.looks[-1].step, "signals": list(audit.stopping)} if audit.stopping else None,
         "level": audit.level,
         "optimised": list(audit.optimised),
         "held_out": list(audit.held_out),

@@ -60,11 +60,12 @@ def check_clips(clips: Sequence[AuditClip], what: str) -> None:
         raise DataError(f"`{what}` has item {item!r} with seed {seed} twice; expected each item and seed once.")
 
 
-def sampled_clips(run: Path) -> dict[int, list[AuditClip]]:
+def sampled_clips(run: Path, only: int | None = None) -> dict[int, list[AuditClip]]:
     """Read the clips that a training made on the way.
 
     Args:
         run: Its folder.
+        only: The one step whose clips are read; those of all steps by default.
 
     Returns:
         {step: clips}, in the order of steps; 0 is the model before its first update.
@@ -82,9 +83,11 @@ def sampled_clips(run: Path) -> dict[int, list[AuditClip]]:
     found: dict[int, dict[tuple[str, int], AuditClip]] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         entry = _entry(f"`{path}` line {number}", line)
+        if only is not None and entry["step"] != only:
+            continue
         clip = _sampled(run, entry, f"`{path}` line {number}")
         found.setdefault(entry["step"], {})[clip.key] = clip  # a step that was taken again is told again
-    if 0 not in found:
+    if 0 not in found and only in (None, 0):
         raise DataError(
             f"`{path}` has no clips of step 0; expected those of the model before its first update. Sample the model "
             "that the training began with, and give that run with --base."

@@ -22,7 +22,12 @@ _EXIT_FAILED: Final = 1
     metavar="RUN0",
     help="Clips of the model before the training, where RUN has none of step 0.",
 )
-@option("--optimised", callback=split_words, metavar="A,B", help="Metrics of the reward; those in the log by default.")
+@option(
+    "--optimised",
+    callback=split_words,
+    metavar="A,B",
+    help="Metrics of the reward; those that RUN tells of by default.",
+)
 @option(
     "--held-out",
     callback=split_words,
@@ -41,7 +46,8 @@ def audit(run: Path, **given: Any) -> int:  # noqa: ANN401
 
     Clips of the trained model are compared with those of the model before, by item and seed: motion, colours,
     sharpness, grids, copies of the first frame, prompts without effect, diversity, and rewards that were not optimised.
-    RUN then has audit.json, and audit.html with the clips to look at.
+    Where no option says otherwise, a training is audited as it was told to audit itself. RUN then has audit.json, and
+    audit.html with the clips to look at.
 
     \b
     anisora audit runs/demo-my-model-0123456789 --base runs/demo-my-model-0123456789
@@ -53,21 +59,18 @@ def audit(run: Path, **given: Any) -> int:  # noqa: ANN401
     from anisora.training.audit.audit_text import audit_text
     from anisora.training.audit.page import write_page
     from anisora.training.audit.run_audit import audit_run
-    from anisora.training.audit.settings import AuditConfig
+    from anisora.training.audit.settings import settings_of_training
     from anisora.training.run_log import LOG, read_log
 
-    held_out, optimised = given["held_out"], given["optimised"]
-    config = AuditConfig(
-        held_out=None if held_out is None else tuple(held_out),
-        least=_least(given["least"]),
-        kl_limit=given["kl_limit"],
-    )
+    said = {name: tuple(given[name]) for name in ("held_out", "optimised") if given[name] is not None}
+    said |= {name: given[name] for name in ("kl_limit",) if given[name] is not None}
+    own = settings_of_training(run)
+    config = own.model_copy(update={**said, "least": {**own.least, **_least(given["least"])}})
     with ExitStack() as stack:
         found = audit_run(
             run,
             given["base"],
             config=config,
-            optimised=None if optimised is None else tuple(optimised),
             advance=lambda clips: stack.enter_context(progress("audit", clips, shown=not given["as_json"])),
         )
     written = [write_audit(found, run)]

@@ -9,7 +9,7 @@ from anisora.harness.registry import registry
 from anisora.harness.stages.plan import missing_needs, unavailable_metrics
 from anisora.harness.types import Sample
 
-__all__ = ["AUTOMATIC", "held_out_metrics", "optimised_metrics"]
+__all__ = ["AUTOMATIC", "held_out_metrics", "metrics_among", "optimised_metrics"]
 
 AUTOMATIC: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -31,7 +31,15 @@ def optimised_metrics(log: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
     A dimension of a combined reward is named ``reward/dimension``; names that are no metrics are passed over.
     """
-    dimensions = {found[1] for line in log for name in line if (found := _MEAN.fullmatch(name))}
+    return metrics_among({found[1] for line in log for name in line if (found := _MEAN.fullmatch(name))})
+
+
+def metrics_among(dimensions: Iterable[str]) -> tuple[str, ...]:
+    """Return the metrics among the dimensions of a reward, sorted.
+
+    Args:
+        dimensions: As the reward names them: ``sharpness``, or ``sharp/sharpness`` of a combined one.
+    """
     metrics = registry("metrics")
     return tuple(sorted({last for each in dimensions if (last := each.rpartition("/")[2]) in metrics}))
 

@@ -31,6 +31,8 @@ class Audit:
     """Metrics that are, as far as is known."""
     level: float
     base: Mapping[tuple[str, int], AuditClip]
+    stopping: tuple[str, ...]
+    """Signals for which the training is to end after the last look; none where it was not asked to."""
     notes: tuple[str, ...]
     """What could not be judged, and why."""
 
@@ -146,13 +148,26 @@ class LiveAudit:
                 evidence={key: own[key] for key in sorted(shown)},
             )
         )
+        return self.standing
+
+    def remember(self, look: Look) -> None:
+        """Take a look that was made before, of later steps than those until now."""
+        self._looks.append(look)
+
+    @property
+    def standing(self) -> list[Alarm]:
+        """The alarms that hold at the last look, the largest first."""
         return [alarm for alarm in alarms_of(self._looks, self._signals) if alarm.stands]
 
     @property
+    def stopping(self) -> list[Alarm]:
+        """The alarms for which the training is to end: it was asked to, and they have held for long enough."""
+        return [alarm for alarm in self.standing if self._config.stop and alarm.looks >= self._config.patience]
+
+    @property
     def should_stop(self) -> bool:
-        """Whether the training is to end: it was asked to, and an alarm has held for long enough."""
-        alarms = alarms_of(self._looks, self._signals)
-        return self._config.stop and any(alarm.stands and alarm.looks >= self._config.patience for alarm in alarms)
+        """Whether the training is to end."""
+        return bool(self.stopping)
 
     def result(self) -> Audit:
         """Return all that was found until now."""
@@ -164,6 +179,7 @@ class LiveAudit:
             optimised=self._optimised,
             level=self._config.level,
             base=self._clips,
+            stopping=tuple(alarm.signal for alarm in self.stopping),
             notes=tuple(self._notes()),
         )
 

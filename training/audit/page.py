@@ -7,15 +7,15 @@ from typing import Any, Final
 
 from anisora.harness.media.decoder import DecoderPool
 from anisora.harness.runfolder import write_atomically
+from anisora.harness.training_folder import AUDIT_PAGE
 from anisora.training.audit.alarms import Alarm
 from anisora.training.audit.audit_text import alarm_line, change_text, state_of
 from anisora.training.audit.curves import HEIGHT, WIDTH, log_curves, signal_curves
 from anisora.training.audit.evidence import videos_of
 from anisora.training.audit.live import Audit
 
-__all__ = ["PAGE", "write_page"]
+__all__ = ["write_page"]
 
-PAGE: Final = "audit.html"
 _TEMPLATE: Final = "page.html.j2"
 
 
@@ -55,7 +55,7 @@ def write_page(audit: Audit, folder: Path, log: Iterable[Mapping[str, Any]] = ()
         held_out=audit.held_out,
         notes=audit.notes,
     )
-    path = folder / PAGE
+    path = folder / AUDIT_PAGE
     with write_atomically(path, "audit_page") as file:
         file.write(text.encode())
     return path

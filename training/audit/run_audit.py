@@ -8,6 +8,7 @@ from anisora.harness.inputs.paths import missing_path, path_exists
 from anisora.training.audit.clips import SAMPLES, AuditClip, clips_of_run, sampled_clips
 from anisora.training.audit.held_out import optimised_metrics
 from anisora.training.audit.live import Audit, LiveAudit
+from anisora.training.audit.looks_file import optimised_before
 from anisora.training.audit.settings import AuditConfig
 from anisora.training.run_log import LOG, read_log
 
@@ -19,7 +20,6 @@ def audit_run(
     base: Path | None = None,
     *,
     config: AuditConfig | None = None,
-    optimised: tuple[str, ...] | None = None,
     advance: Callable[[int], Callable[[], None]] = lambda _: lambda: None,
 ) -> Audit:
     """Audit a training, or a run of clips.
@@ -28,8 +28,8 @@ def audit_run(
         run: A training that sampled clips on the way, or a run of clips.
         base: A run of clips of the model before the training, or a training whose first clips are; clips of step 0 by
             default.
-        config: How to work.
-        optimised: Metrics of the reward; those in the log by default.
+        config: How to work; metrics that are optimised are by default those that the training tells of, in its log or
+            where it was audited while it ran.
         advance: Is told how many clips there are, and returns what is called once per clip.
 
     Raises:
@@ -46,7 +46,8 @@ def audit_run(
     if not steps:
         raise DataError(f"`{run}` has clips of step 0 alone; expected some after an update. Train on, and audit again.")
     told = advance(len(first) + sum(map(len, steps.values())))
-    names = optimised_metrics(log) if optimised is None else optimised
+    told_of = None if config is None else config.optimised
+    names = (optimised_metrics(log) or optimised_before(run)) if told_of is None else told_of
     with LiveAudit(first, config=config, optimised=names, advance=told) as audit:
         for step, clips in steps.items():
             audit.look(step, clips, log, advance=told)

@@ -1,12 +1,14 @@
 """How an audit works, as a part of a training's configuration and of the command line."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
+from anisora.harness.training_folder import TrainingFolder
 from anisora.training.audit.signals import LEVEL
 
-__all__ = ["AuditConfig"]
+__all__ = ["AuditConfig", "settings_of_training"]
 
 
 class AuditConfig(BaseModel):
@@ -22,6 +24,10 @@ class AuditConfig(BaseModel):
         default=None,
         description="Metrics that are not optimised; chosen among those of another kind where it is left out.",
     )
+    optimised: tuple[str, ...] | None = Field(
+        default=None,
+        description="Metrics of the reward, so that others are held out; those that the training knows by default.",
+    )
     level: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=LEVEL, description="Chance that a look at clips without a change has an alarm."
     )
@@ -31,3 +37,17 @@ class AuditConfig(BaseModel):
     kl_limit: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Mean `kl` of ten steps above which there is an alarm; none where it is left out."
     )
+
+
+def settings_of_training(run: Path) -> AuditConfig:
+    """Return how a training audits itself; the defaults where it does not.
+
+    Args:
+        run: A training, or a run of clips.
+
+    Raises:
+        RecordError: Its configuration is damaged.
+    """
+    folder = TrainingFolder(run)
+    said = folder.read_config().get("audit") if folder.is_training() else None
+    return AuditConfig() if said is None else AuditConfig.model_validate(said)

@@ -118,6 +118,7 @@ class Grpo(Method):
             keep_on: Where states wait.
         """
         self.shown = tuple(items)
+        self.optimised = reward.info.dimensions
         self._family, self._items, self._encodings, self._share = family, items, encodings, share
         self._rules, self._reward, self._rewards = rules, reward, rewards
         self._reference, self._other, self._has_reference = reference, other, has_reference

@@ -5,6 +5,8 @@ import pytest
 import yaml
 
 from anisora.harness.errors import ConfigError, DataError
+from anisora.training.audit.settings import AuditConfig
+from anisora.training.audited_samples import audited_samples
 from anisora.training.config import (
     GrpoConfig,
     PreferenceConfig,
@@ -101,6 +103,32 @@ def test_commented_fields_of_the_template_are_the_defaults(tmp_path: Path) -> No
     (tmp_path / "train.yaml").write_text("\n".join(needed), encoding="utf-8")
     assert read == read_config(SupervisedConfig, tmp_path / "train.yaml", {})
     assert len(fields) > 15
+
+
+def test_an_audit_is_switched_on_by_one_word_and_more_may_be_said_of_it(tmp_path: Path) -> None:
+    path = written(tmp_path, audit=True)
+    assert read_config(SupervisedConfig, path, {}).audit == AuditConfig()
+    assert read_config(SupervisedConfig, path, {"audit.stop": True}).audit == AuditConfig(stop=True)
+    assert read_config(SupervisedConfig, path, {"audit.patience": 3, "audit": True}).audit == AuditConfig(patience=3)
+    assert read_config(SupervisedConfig, path, {"audit": False}).audit is None
+    with pytest.raises(ConfigError, match=r"`audit.stp` is not a field .* did you mean 'stop'"):
+        read_config(SupervisedConfig, path, {"audit.stp": True})
+
+
+def test_an_audit_has_enough_sample_clips_where_nothing_else_is_said(tmp_path: Path) -> None:
+    def samples(kind: Any, **said: Any) -> Any:
+        own = {"reward": "metric_reward:sharpness=1"} if kind is GrpoConfig else {}
+        return audited_samples(read_config(kind, written(tmp_path, audit=True, **own, **said), {}))
+
+    assert samples(SupervisedConfig) == SamplesConfig(every=200, items=12, seeds=2, steps=None)
+    assert samples(GrpoConfig) == SamplesConfig(every=50, items=12, seeds=2, steps=None)
+    said = {"every": 7, "seeds": 1, "steps": 4}
+    assert samples(GrpoConfig, samples=said) == SamplesConfig(items=12, **said)
+    assert samples(SupervisedConfig, samples={"every": None}).every is None
+    assert audited_samples(read_config(SupervisedConfig, written(tmp_path), {})) is None
+    for some, message in (({"items": 5}, r"`samples\.items` got 5 with `audit`"), (None, "`samples` got null")):
+        with pytest.raises(ConfigError, match=message):
+            samples(SupervisedConfig, samples=some)
 
 
 def test_several_rewards_are_named_and_paths_are_of_the_folder(tmp_path: Path) -> None:
