@@ -16,10 +16,25 @@ from anisora.harness.inputs.manifest import read_manifest  # noqa: E402
 from anisora.harness.media.decoder import DecoderPool  # noqa: E402
 from anisora.harness.protocols import GenerationSettings  # noqa: E402
 from anisora.harness.registry import registry  # noqa: E402
+from anisora.harness.runfolder import sha256_of_file  # noqa: E402
 from anisora.harness.suite import load_samples, load_suite  # noqa: E402
 from anisora.training.config import SupervisedConfig, read_config  # noqa: E402
+from anisora.training.learn.page import write_page  # noqa: E402
 from anisora.training.learn.pretraining import VAE_LOG, WORLD, Pretraining, pretrain  # noqa: E402
 from anisora.training.learn.small_vae import VaeStage  # noqa: E402
+from anisora.training.learn.summary import summarise, summary_text, write_summary  # noqa: E402
+from anisora.training.learn.trials import finished_trials  # noqa: E402
+from anisora.training.learn.tuning import (  # noqa: E402
+    HELD_OUT,
+    METHODS,
+    MOTION,
+    REWARD,
+    TUNED,
+    Tuned,
+    draw_groups,
+    read_tuned,
+    tune,
+)
 from anisora.training.learn.world import FPS, FRAMES, PROMPTS, SIZE, TRAINING_CLIPS, World  # noqa: E402
 from anisora.training.run_log import read_log  # noqa: E402
 from anisora.training.running import run_training  # noqa: E402
@@ -127,3 +142,78 @@ def test_the_model_makes_clips_and_trains_on_wherever_it_is_moved(made: Path, tm
     }
     trained = run_training(read_config(SupervisedConfig, None, given), make_supervised, cache=tmp_path / "cache")
     assert json.loads((trained / "training.json").read_text())["untrained"] is True
+
+
+SIX = replace(SHORT, world=World(actions=("wave", "bow"), figures=3, scene_frames=13))
+"""As many prompts as an audit needs."""
+SHARE = 0.01
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a pretraining from which one short seed of each method was tuned."""
+    out = tmp_path_factory.mktemp("tuned") / "out"
+    pretrain(SIX, out)
+    for method in METHODS:
+        if method == "gapo":
+            draw_groups(out, limit=2)
+        tune(out, method, 0, share=SHARE)
+    return out
+
+
+def test_a_short_seed_repeats_bit_for_bit(tuned: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(tuned, again, symlinks=True, ignore=shutil.ignore_patterns("tuned", "cache"))
+    for method in METHODS:
+        first, second = read_tuned(tuned / TUNED / f"{method}-0"), tune(again, method, 0, share=SHARE)
+        assert (second.before, second.after, second.clips) == (first.before, first.after, first.clips)
+        weights, repeated = (
+            (out / TUNED / f"{method}-0" / "model" / "lora").glob("**/*.safetensors") for out in (tuned, again)
+        )
+        digests = [sha256_of_file(path) for path in sorted(weights)]
+        assert digests
+        assert [sha256_of_file(path) for path in sorted(repeated)] == digests
+
+
+def test_tuning_changes_clips_and_leaves_the_first_ones_alike(tuned: Path) -> None:
+    gapo, grpo = (read_tuned(tuned / TUNED / f"{method}-0") for method in METHODS)
+    for each in (gapo, grpo):
+        assert set(each.before) == set(each.after) >= {REWARD, HELD_OUT, MOTION}
+        assert len(each.clips) == len(each.before[REWARD]) == 2 * len({item for item, _ in each.clips})
+        assert each.before[REWARD] != each.after[REWARD]
+
+
+def test_the_page_and_the_summary_tell_what_came_of_it(tuned: Path) -> None:
+    found = finished_trials(tuned)
+    assert [(each.method, each.seed) for each in found] == [("gapo", 0), ("grpo", 0)]
+    summary = summarise(found)
+    page = write_page(summary, found, tuned).read_text()
+    assert page.count("<video") == 6
+    assert page.count("<polyline") == 4
+    assert 'href="tuned/grpo-0/audit.html"' in page
+    assert (tuned / TUNED / "grpo-0" / "audit.html").is_file()
+    said = json.loads(write_summary(summary, tuned).read_text())
+    assert said["untrained"] is True
+    assert "reward (optimised)" in summary_text(summary)
+    change = next(each for each in summary.changes if (each.method, each.metric) == ("grpo", REWARD))
+    assert change.p_value is None  # one seed tells nothing
+    assert change.change == pytest.approx(change.after - change.before)
+
+
+def test_eight_seeds_that_rise_are_beyond_chance_and_seven_are_not() -> None:
+    def trial(seed: int, gain: float) -> Tuned:
+        base = tuple(float(item) for item in range(6))
+        metrics = dict.fromkeys((REWARD, HELD_OUT, MOTION), base)
+        after = {name: tuple(value + gain for value in values) for name, values in metrics.items()}
+        clips = tuple((str(item), 0) for item in range(6))
+        return Tuned(method="grpo", seed=seed, seconds=1.0, alarms=(), before=metrics, after=after, clips=clips)
+
+    gains = [0.1, 0.2, 0.3, 0.1, 0.2, 0.3, 0.2, 0.4]
+    rising = summarise([trial(seed, gain) for seed, gain in enumerate(gains)])
+    assert {each.p_value for each in rising.changes} == {2 / 2**8}
+    assert {each.risen for each in rising.changes} == {8}
+    mixed = summarise([trial(seed, gain if seed else -0.1) for seed, gain in enumerate(gains)])
+    assert all(each.p_value is not None and each.p_value > 0.01 for each in mixed.changes)
+    assert rising.motion[0].holds is True
+    still = summarise([trial(seed, -10.0) for seed in range(8)])
+    assert still.motion[0].holds is False
