@@ -33,6 +33,7 @@ Parts = dict[str, Any]
 """{tower: (pictures, features)}; the image is the first picture"""
 
 
+@pytest.mark.long
 def test_every_known_mistake_is_farther_from_vbench_than_we_are() -> None:
     videos = json.loads((CASE / "expected.json").read_text())["dims"]["i2v_background"]["videos"]
     expected = next(video["score"] for video in videos if video["name"].startswith(BLINK))

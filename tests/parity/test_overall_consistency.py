@@ -23,6 +23,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("open_clip")
 
 
+@pytest.mark.long
 def test_pixels_that_are_not_rounded_move_the_features_beyond_the_tolerance() -> None:
     tolerance = json.loads((CASE / "case.json").read_text())["tolerance"]["overall_consistency"]
     videos = json.loads((CASE / "expected.json").read_text())["dims"]["overall_consistency"]["videos"]
