@@ -161,6 +161,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_short_seed_repeats_bit_for_bit(tuned: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     shutil.copytree(tuned, again, symlinks=True, ignore=shutil.ignore_patterns("tuned", "cache"))
@@ -175,6 +176,7 @@ def test_a_short_seed_repeats_bit_for_bit(tuned: Path, tmp_path: Path) -> None:
         assert [sha256_of_file(path) for path in sorted(repeated)] == digests
 
 
+@pytest.mark.slow
 def test_tuning_changes_clips_and_leaves_the_first_ones_alike(tuned: Path) -> None:
     gapo, grpo = (read_tuned(tuned / TUNED / f"{method}-0") for method in METHODS)
     for each in (gapo, grpo):
@@ -183,6 +185,7 @@ def test_tuning_changes_clips_and_leaves_the_first_ones_alike(tuned: Path) -> No
         assert each.before[REWARD] != each.after[REWARD]
 
 
+@pytest.mark.slow
 def test_the_page_and_the_summary_tell_what_came_of_it(tuned: Path) -> None:
     found = finished_trials(tuned)
     assert [(each.method, each.seed) for each in found] == [("gapo", 0), ("grpo", 0)]

@@ -16,7 +16,7 @@ def learn() -> None:
     r"""Training with rewards from nothing to clips, on two CPU cores.
 
     \b
-    anisora learn pretrain --scale 0.001 --out runs/learn
+    anisora learn run --method grpo --scale 0.001 --seeds 0 --out runs/learn
     """
 
 
@@ -79,7 +79,7 @@ def run(**parameters: Any) -> None:  # noqa: ANN401
     done already is taken as it is.
 
     \b
-    anisora learn run --scale 0.001 --seeds 0 --out runs/learn
+    anisora learn run --method grpo --scale 0.001 --seeds 0 --out runs/learn
     """
     from anisora.harness.progress import announce
     from anisora.training.learn.page import write_page
