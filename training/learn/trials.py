@@ -36,7 +36,7 @@ def run_trials(
         AnisoraError: As ``draw_groups`` and ``tune``; the others that were begun end first.
     """
     if "gapo" in methods:
-        draw_groups(out)
+        draw_groups(out, share=share)
     asked = [(method, seed) for method in methods for seed in seeds]
     found: dict[tuple[Method, int], Tuned] = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), max_tasks_per_child=None) as pool:

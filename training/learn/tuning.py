@@ -53,6 +53,7 @@ Among clips that the base draws of one prompt, a standard deviation of the three
 HELD_OUT: Final = "feature_consistency"
 """Of group ``local``: how alike the features are that EfficientNet sees in frames and their neighbours."""
 _ALSO: Final = ("first_frame_feature_similarity", "temporal_flickering")
+"""Measured beside it."""
 TUNED: Final = "tuned"
 """Below the folder of the pretraining: a training for each method and seed."""
 RESULT: Final = "result.json"
@@ -75,7 +76,7 @@ _COMMON: Final[Mapping[str, Any]] = {
     "gradient_checkpointing": False,
     "gradient_clip": 1.0,
     "shift": SHIFT,
-    "audit": {"optimised": tuple(WEIGHTS)},
+    "audit": {"optimised": tuple(WEIGHTS), "held_out": (HELD_OUT, *_ALSO)},
     "samples": {"every": None, "items": _ITEMS, "seeds": _SEEDS, "steps": _SAMPLING_STEPS, "guidance": _GUIDANCE},
 }
 _METHODS: Final[Mapping[Method, Mapping[str, Any]]] = {
@@ -90,7 +91,7 @@ _METHODS: Final[Mapping[Method, Mapping[str, Any]]] = {
     "grpo": {
         "steps": 12,
         "batch_size": 32,
-        "group_size": 8,
+        "group_size": _GROUP_SIZE,
         "learning_rate": 3e-3,
         "warmup_steps": 3,
         "reward": _REWARD,
@@ -129,14 +130,14 @@ class Tuned:
         return sum(after - before for before, after in pairs) / len(self.clips)
 
 
-def draw_groups(out: Path, *, limit: int | None = None, quiet: bool = True) -> Path:
+def draw_groups(out: Path, *, share: float = 1.0, quiet: bool = True) -> Path:
     """Draw groups of clips with the base, score them and pair them; return the file of the pairs.
 
     What is done already is taken as it is.
 
     Args:
         out: The folder of a pretraining.
-        limit: Prompts, all by default.
+        share: Of the eight clips of a prompt, two or more of them.
         quiet: Say nothing.
 
     Raises:
@@ -149,14 +150,13 @@ def draw_groups(out: Path, *, limit: int | None = None, quiet: bool = True) -> P
     record = run(
         str(out / WORLD / PROMPTS),
         f"{BASE}:weights={out / MODEL},guidance={_GUIDANCE},shift={SHIFT}",
-        seeds=range(_GROUP_SIZE),
-        limit=limit,
+        seeds=range(_group_size(share)),
         settings={"height": SIZE, "width": SIZE, "num_frames": FRAMES, "steps": _SAMPLING_STEPS},
         device="cpu",
         options=RunOptions(out=out / GROUPS, db=None, mlflow=None, show_progress=not quiet, generate_only=True),
     )
     with MetricReward(WEIGHTS) as judge:
-        draw_pairs(out / GROUPS / record.run_id, judge, pairs, PairOptions(take="all", min_gap=1.0), shown=not quiet)
+        draw_pairs(out / GROUPS / record.run_id, judge, pairs, PairOptions(take="all"), shown=not quiet)
     return pairs
 
 
@@ -170,7 +170,7 @@ def tune(out: Path, method: Method, seed: int, *, share: float = 1.0, quiet: boo
         out: The folder of a pretraining.
         method: How to train.
         seed: Of everything that is drawn in the training.
-        share: Of the method's steps; one drawing of clips or more.
+        share: Of the method's steps and of the clips of a prompt; one drawing and two clips or more.
         quiet: Say nothing.
 
     Raises:
@@ -236,6 +236,10 @@ def _data(tuned: Tuned) -> dict[str, Any]:
     }
 
 
+def _group_size(share: float) -> int:
+    return max(2, round(share * _GROUP_SIZE))
+
+
 def _check_base(out: Path) -> None:
     if not (out / MODEL).is_dir():
         raise DataError(f"`{out}` has no {MODEL}/; expected a pretraining. Make it: anisora learn pretrain --out {out}")
@@ -251,6 +255,9 @@ def _config(out: Path, method: Method, seed: int, share: float) -> TrainingConfi
     }
     rounds = said.get("updates_per_sampling", 1)
     said["steps"] = rounds * max(1, round(share * said["steps"] / rounds))
+    if method == "grpo":
+        group = _group_size(share)
+        said |= {"group_size": group, "batch_size": said["batch_size"] // said["group_size"] * group}
     if method == "grpo":
         return read_config(GrpoConfig, None, {**said, "data": str(out / WORLD / PROMPTS)})
     [group] = (path for path in sorted((out / GROUPS).iterdir()) if RunFolder(path).spec_path.is_file())
