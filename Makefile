@@ -21,7 +21,7 @@ export TORCH_DEVICE_BACKEND_AUTOLOAD ?= 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow coverage parity parity-mutants lint types bench fuzz docs screenshots check format build clean
+.PHONY: help install demo test test-slow coverage parity parity-mutants lint types bench fuzz docs learn screenshots check format build clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,6 +81,10 @@ fuzz: $(VENV)/.stamp-dev ## damaged video files: make fuzz N=500
 
 docs: $(VENV)/.stamp-dev ## rewrite the generated parts of the documentation
 	$(BIN)/python docs/generate.py
+
+learn: export OMP_NUM_THREADS := 1
+learn: $(VENV)/.stamp-dev ## a small video model from nothing, tuned by rewards over 8 seeds, with a page of what it did: hours on 2 cores
+	$(BIN)/anisora learn run --out runs/learn
 
 screenshots: $(VENV)/.stamp-dev ## pictures of the demo's report in docs/images; needs chromium and TeX
 	$(BIN)/anisora demo --quiet

@@ -30,7 +30,7 @@ def audited_samples(config: TrainingConfig) -> SamplesConfig | None:
                 "`samples` got null with `audit`, which looks at them; expected clips that are drawn on the way. Leave "
                 f"`samples` out for {ITEMS} items with {_SEEDS} seeds, or leave `audit` out."
             )
-        return SamplesConfig(every=_EVERY, items=ITEMS, seeds=_SEEDS, steps=None)
+        return SamplesConfig(every=_EVERY, items=ITEMS, seeds=_SEEDS, steps=None, guidance=None)
     said: dict[str, Any] = {name: getattr(asked, name) for name in asked.model_fields_set}
     items = said.get("items", ITEMS)
     if items < MIN_CLUSTERS:

@@ -7,6 +7,7 @@ __all__ = ["CATALOG"]
 CATALOG: Final[dict[str, dict[str, str]]] = {
     "commands": {
         "audit": "anisora.training.audit.command:audit",
+        "learn": "anisora.training.learn.commands:learn",
         "train": "anisora.training.commands:train",
     },
     "parity": {

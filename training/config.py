@@ -54,6 +54,7 @@ class SamplesConfig(_Strict):
     items: Count = Field(4, description="How many items of the data are shown, from the first.")
     seeds: Count = Field(1, description="Clips of each: with seeds 0, 1, ...")
     steps: Count | None = Field(None, description="Of sampling; the model's own number by default.")
+    guidance: Positive | None = Field(None, description="Of the prompt; the model's own by default.")
 
 
 def _switch(said: object) -> object:
@@ -127,6 +128,7 @@ class OnlineConfig(_Strict):
     group_size: Annotated[StrictInt, Field(ge=2)] = Field(4, description="Clips of one prompt.")
     every: Count = Field(1, description="Steps that train on the pairs of one drawing.")
     steps: Count | None = Field(None, description="Of sampling; the model's own number by default.")
+    guidance: Positive | None = Field(None, description="Of the prompt; the model's own by default.")
     low: float = Field(0.0, description="The reward that is a score of 0, for gapo.")
     high: float = Field(1.0, description="The reward that is the highest score, for gapo.")
 

@@ -40,6 +40,8 @@ class OnlineRules:
     """Steps that train on the pairs of one drawing."""
     steps: int | None
     """Of sampling; None is the model's own number."""
+    guidance: float | None
+    """Of the prompt; None is the model's own."""
     low: float
     """The reward that is a score of 0."""
     high: float
@@ -156,7 +158,7 @@ class OnlinePreference(Preference):
         import torch
 
         item, rules = self._items[batch.items[place]], self._rules
-        sampling = Sampling(item.bucket.height, item.bucket.width, item.bucket.frames, rules.steps)
+        sampling = Sampling(item.bucket.height, item.bucket.width, item.bucket.frames, rules.steps, rules.guidance)
         first = self._groups + place * rules.group_size  # generators of smaller places are those of pairs
         found = [
             drawn_latents(

@@ -103,6 +103,7 @@ def _of_network(given: Surroundings[PreferenceConfig], judge: RewardModel | None
             group_size=online.group_size,
             every=online.every,
             steps=online.steps,
+            guidance=online.guidance,
             low=online.low,
             high=online.high,
             scale=config.score_scale,

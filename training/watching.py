@@ -7,7 +7,7 @@ from typing import Any
 from anisora.harness.progress import announce
 from anisora.training.audit_watch import AuditWatch
 from anisora.training.audited_samples import ITEMS, check_audited_items
-from anisora.training.config import GrpoConfig
+from anisora.training.config import GrpoConfig, PreferenceConfig, TrainingConfig
 from anisora.training.loop import Method, Watcher
 from anisora.training.sample_clips import SampleClips, shown_first
 from anisora.training.surroundings import Surroundings
@@ -36,7 +36,7 @@ def watching(given: Surroundings[Any], method: Method) -> Iterator[list[Watcher]
         reader=given.reader,
         fps=given.fps,
         steps=config.steps,
-        guidance=config.guidance if isinstance(config, GrpoConfig) else None,
+        guidance=_guidance(config),
         process=(share.process, share.processes),
         wait_for_everyone=given.wait_for_everyone,
         device=given.device,
@@ -62,3 +62,13 @@ def watching(given: Surroundings[Any], method: Method) -> Iterator[list[Watcher]
         yield [clips, audit]
     finally:
         audit.close()
+
+
+def _guidance(config: TrainingConfig) -> float | None:
+    """Return that of sample clips; where nothing is said, that of the clips that are trained on."""
+    assert config.samples is not None
+    if config.samples.guidance is not None:
+        return config.samples.guidance
+    if isinstance(config, GrpoConfig):
+        return config.guidance
+    return config.online.guidance if isinstance(config, PreferenceConfig) and config.online is not None else None
