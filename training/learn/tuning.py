@@ -256,8 +256,8 @@ def _config(out: Path, method: Method, seed: int, share: float) -> TrainingConfi
     rounds = said.get("updates_per_sampling", 1)
     said["steps"] = rounds * max(1, round(share * said["steps"] / rounds))
     if method == "grpo":
-        group = _group_size(share)
-        said |= {"group_size": group, "batch_size": said["batch_size"] // said["group_size"] * group}
+        size = _group_size(share)
+        said |= {"group_size": size, "batch_size": said["batch_size"] // said["group_size"] * size}
     if method == "grpo":
         return read_config(GrpoConfig, None, {**said, "data": str(out / WORLD / PROMPTS)})
     [group] = (path for path in sorted((out / GROUPS).iterdir()) if RunFolder(path).spec_path.is_file())
