@@ -90,11 +90,17 @@ def summarise(tuned: Sequence[Tuned]) -> Summary:
     by_method = {method: [each for each in tuned if each.method == method] for method in METHODS}
     found = {method: runs for method, runs in by_method.items() if runs}
     return Summary(
-        changes=tuple(_change(method, metric, runs) for method, runs in found.items() for metric in runs[0].before),
+        changes=tuple(_change(method, metric, runs) for method, runs in found.items() for metric in _order(runs[0])),
         motion=tuple(_motion(method, runs) for method, runs in found.items()),
         seconds={method: max(each.seconds for each in runs) for method, runs in found.items()},
         alarms={f"{each.method}-{each.seed}": each.alarms for each in tuned if each.alarms},
     )
+
+
+def _order(tuned: Tuned) -> list[str]:
+    """Return what was optimised, what was held out, and then the others."""
+    first = [REWARD, HELD_OUT, MOTION]
+    return [*first, *(name for name in tuned.before if name not in first)]
 
 
 def _change(method: Method, metric: str, runs: Sequence[Tuned]) -> Change:
