@@ -174,6 +174,17 @@ def test_a_short_seed_repeats_bit_for_bit(tuned: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_result_of_another_share_is_refused_and_pairs_have_noise_of_their_own(tuned: Path) -> None:
+    with pytest.raises(ConfigError, match=r"with 0\.01 of all steps, and now it is 0\.5; .* Choose another folder"):
+        tune(tuned, "grpo", 0, share=0.5)
+    measured = {seed for _, seed in read_tuned(tuned / TUNED / "gapo-0").clips}
+    pairs = [json.loads(line) for line in (tuned / "pairs.jsonl").read_text().splitlines()]
+    compared = {pair[side] for pair in pairs for side in ("winner", "loser")}
+    assert measured == {0, 1}
+    assert compared == {1000, 1001}
+
+
+@pytest.mark.slow
 def test_tuning_changes_clips_and_leaves_the_first_ones_alike(tuned: Path) -> None:
     gapo, grpo = (read_tuned(tuned / TUNED / f"{method}-0") for method in METHODS)
     for each in (gapo, grpo):
@@ -206,7 +217,9 @@ def test_eight_seeds_that_rise_are_beyond_chance_and_seven_are_not() -> None:
         metrics = dict.fromkeys((REWARD, HELD_OUT, MOTION), base)
         after = {name: tuple(value + gain for value in values) for name, values in metrics.items()}
         clips = tuple((str(item), 0) for item in range(6))
-        return Tuned(method="grpo", seed=seed, seconds=1.0, alarms=(), before=metrics, after=after, clips=clips)
+        return Tuned(
+            method="grpo", seed=seed, share=1.0, seconds=1.0, alarms=(), before=metrics, after=after, clips=clips
+        )
 
     gains = [0.1, 0.2, 0.3, 0.1, 0.2, 0.3, 0.2, 0.4]
     rising = summarise([trial(seed, gain) for seed, gain in enumerate(gains)])

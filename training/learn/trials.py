@@ -5,7 +5,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
-from anisora.training.learn.tuning import TUNED, Method, Tuned, draw_groups, read_tuned, tune
+from anisora.training.learn.tuning import RESULT, TUNED, Method, Tuned, draw_groups, read_tuned, tune
 
 __all__ = ["finished_trials", "run_trials"]
 
@@ -39,7 +39,7 @@ def run_trials(
         draw_groups(out, share=share)
     asked = [(method, seed) for method in methods for seed in seeds]
     found: dict[tuple[Method, int], Tuned] = {}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), max_tasks_per_child=None) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(_tune, out, method, seed, share): (method, seed) for method, seed in asked}
         for future in as_completed(futures):
             found[futures[future]] = future.result()
@@ -58,5 +58,5 @@ def _tune(out: Path, method: Method, seed: int, share: float) -> Tuned:
 
 def finished_trials(out: Path) -> list[Tuned]:
     """Return what ``run_trials`` finished in a folder, by method and seed."""
-    found = [read_tuned(path.parent) for path in (out / TUNED).glob("*/result.json")]
+    found = [read_tuned(path.parent) for path in (out / TUNED).glob(f"*/{RESULT}")]
     return sorted(found, key=lambda each: (each.method, each.seed))

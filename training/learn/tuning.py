@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from anisora.harness.device import exact_float32
-from anisora.harness.errors import DataError
+from anisora.harness.errors import ConfigError, DataError
 from anisora.harness.record import canonical_json
 from anisora.harness.runfolder import RunFolder, write_atomically
 from anisora.harness.stages.run import run
@@ -68,6 +68,8 @@ GROUPS: Final = "groups"
 """Below the folder of the pretraining: the run of the base whose clips are compared for preferences."""
 PAIRS: Final = "pairs.jsonl"
 _GROUP_SIZE: Final = 8
+_FIRST_SEED: Final = 1000
+"""Of the clips that are compared: none has the noise of a clip that is measured."""
 
 _REWARD: Final = "metric_reward:" + ",".join(f"{name}={weight:g}" for name, weight in WEIGHTS.items())
 _COMMON: Final[Mapping[str, Any]] = {
@@ -114,6 +116,8 @@ class Tuned:
 
     method: Method
     seed: int
+    share: float
+    """Of the method's steps and clips that it had."""
     seconds: float
     """Of all of it: drawing, training, audit and scores."""
     alarms: tuple[str, ...]
@@ -150,7 +154,7 @@ def draw_groups(out: Path, *, share: float = 1.0, quiet: bool = True) -> Path:
     record = run(
         str(out / WORLD / PROMPTS),
         f"{BASE}:weights={out / MODEL},guidance={_GUIDANCE},shift={SHIFT}",
-        seeds=range(_group_size(share)),
+        seeds=range(_FIRST_SEED, _FIRST_SEED + _group_size(share)),
         settings={"height": SIZE, "width": SIZE, "num_frames": FRAMES, "steps": _SAMPLING_STEPS},
         device="cpu",
         options=RunOptions(out=out / GROUPS, db=None, mlflow=None, show_progress=not quiet, generate_only=True),
@@ -181,7 +185,13 @@ def tune(out: Path, method: Method, seed: int, *, share: float = 1.0, quiet: boo
     """
     folder = out / TUNED / f"{method}-{seed}"
     if (folder / RESULT).is_file():
-        return read_tuned(folder)
+        tuned = read_tuned(folder)
+        if tuned.share != share:
+            raise ConfigError(
+                f"`{folder}` has a training with {tuned.share:g} of all steps, and now it is {share:g}; expected the "
+                "same. Choose another folder."
+            )
+        return tuned
     _check_base(out)
     exact_float32()
     began = time.monotonic()
@@ -198,6 +208,7 @@ def tune(out: Path, method: Method, seed: int, *, share: float = 1.0, quiet: boo
     tuned = Tuned(
         method=method,
         seed=seed,
+        share=share,
         seconds=time.monotonic() - began,
         alarms=_alarms(folder),
         before=before,
@@ -215,6 +226,7 @@ def read_tuned(folder: Path) -> Tuned:
     return Tuned(
         method=said["method"],
         seed=said["seed"],
+        share=said["share"],
         seconds=said["seconds"],
         alarms=tuple(said["alarms"]),
         before={name: tuple(values) for name, values in said["before"].items()},
@@ -227,6 +239,7 @@ def _data(tuned: Tuned) -> dict[str, Any]:
     return {
         "method": tuned.method,
         "seed": tuned.seed,
+        "share": tuned.share,
         "seconds": round(tuned.seconds, 1),
         "alarms": list(tuned.alarms),
         "before": {name: list(values) for name, values in tuned.before.items()},
